@@ -1,0 +1,1 @@
+"""Connects a school's staging database with the regional system."""
