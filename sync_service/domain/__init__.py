@@ -1,0 +1,1 @@
+"""Values and decisions of synchronisation; depends on the standard library only."""

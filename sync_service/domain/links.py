@@ -1,0 +1,58 @@
+"""Links: which local row and which regional record are the same thing, and what was last agreed.
+
+States of a link: ``live`` → ``tombstoned`` (deleted on both sides, kept as proof). A record that returns
+after a deletion gets a new link whose ``previous_id`` points to the old one (invariant 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from sync_service.domain.records import Values
+
+SchoolId = NewType("SchoolId", int)
+LocalId = NewType("LocalId", int)
+RemoteId = NewType("RemoteId", str)
+LinkId = NewType("LinkId", int)
+RunId = NewType("RunId", str)
+
+
+class LinkState(StrEnum):
+    LIVE = "live"
+    TOMBSTONED = "tombstoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Per field the last agreed pair: what the school and what the region held when they agreed.
+
+    The two differ where the sides agree under comparison only (ё/е) or where the region stored something
+    else than we sent (near-miss). A field absent from the snapshot has no base.
+    """
+
+    local: Values
+    remote: Values
+
+    @classmethod
+    def agreed(cls, values: Values) -> Snapshot:
+        return cls(values, values)
+
+
+EMPTY = Snapshot({}, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A live or closed pair with its base."""
+
+    link_id: LinkId
+    local_id: LocalId
+    remote_id: RemoteId
+    base: Snapshot
+    version: int | None = None
+    change_version: int | None = None
+    state: LinkState = LinkState.LIVE
+    evidence: str = ""
+    previous_id: LinkId | None = None

@@ -1,0 +1,153 @@
+"""Run reports: counts that must balance before a run may call itself green (invariant 11)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sync_service.domain.streams import BOTH_WAYS, Stream
+
+
+class Outcome(StrEnum):
+    """What became of a received record; exactly one, the first that fits in this order."""
+
+    REJECTED = "rejected"
+    HELD = "held"
+    CONFLICTS = "conflicts"
+    WAITING = "waiting"
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+
+
+class WaitingFor(StrEnum):
+    """Why a record waits."""
+
+    PARENT = "parent"
+    PERMIT = "permit"
+    RELEASE = "release"
+    LOGIN = "login"
+    BLACKOUT = "blackout"
+    DECISION = "decision"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    HELD = "held"
+    LOGIN_NEEDED = "login_needed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+@dataclass(slots=True, kw_only=True)
+class PullCounts:
+    received: int = 0
+    applied: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    waiting: int = 0
+    held: int = 0
+    rejected: int = 0
+
+    def add(self, outcome: Outcome, count: int = 1) -> None:
+        """Count ``count`` received records under one outcome."""
+        self.received += count
+        setattr(self, outcome.value, getattr(self, outcome.value) + count)
+
+    @property
+    def balances(self) -> bool:
+        parts = self.applied + self.unchanged + self.conflicts + self.waiting + self.held + self.rejected
+        return self.received == parts
+
+
+@dataclass(slots=True, kw_only=True)
+class PushCounts:
+    queued: int = 0
+    acked: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    waiting: int = 0
+    retrying: int = 0
+    unknown: int = 0
+    held: int = 0
+    rejected: int = 0
+
+    def add(self, outcome: str, count: int = 1) -> None:
+        self.queued += count
+        setattr(self, outcome, getattr(self, outcome) + count)
+
+    @property
+    def balances(self) -> bool:
+        done = self.acked + self.unchanged + self.conflicts + self.waiting
+        return self.queued == done + self.retrying + self.unknown + self.held + self.rejected
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamReport:
+    pull: PullCounts = field(default_factory=PullCounts)
+    push: PushCounts = field(default_factory=PushCounts)
+    waiting: dict[str, int] = field(default_factory=dict)  # reason -> entries, both directions
+    error: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ReleaseCounts:
+    not_released: int = 0
+    released: int = 0
+    enrolled: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class RunReport:
+    """The outcome of one cycle of one school; ``started_at`` and ``finished_at`` are ISO 8601 in UTC."""
+
+    run_id: str
+    school: str
+    status: RunStatus = RunStatus.RUNNING
+    started_at: str = ""
+    finished_at: str | None = None
+    streams: dict[Stream, StreamReport] = field(default_factory=dict)
+    releases: ReleaseCounts = field(default_factory=ReleaseCounts)
+    error: str | None = None
+
+    def stream(self, stream: Stream) -> StreamReport:
+        return self.streams.setdefault(stream, StreamReport())
+
+    def conclude(self) -> RunStatus:
+        """The honest status of a run that came to its end: green only when everything balances."""
+        reports = self.streams.values()
+        if any(r.pull.held or r.push.held for r in reports):
+            return RunStatus.HELD
+        clean = all(
+            r.error is None
+            and r.pull.balances
+            and r.push.balances
+            and not (r.pull.rejected or r.push.rejected or r.push.retrying or r.push.unknown)
+            for r in reports
+        )
+        if clean and self.error is None:
+            return RunStatus.SUCCEEDED
+        return RunStatus.COMPLETED_WITH_ERRORS
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented RunReport (DESIGN.md 7), version 1."""
+        streams: dict[str, Any] = {}
+        for name, report in self.streams.items():
+            entry: dict[str, Any] = {"pull": asdict(report.pull)}
+            if name in BOTH_WAYS:
+                entry["push"] = asdict(report.push)
+            entry["waiting"] = dict(report.waiting)
+            entry["error"] = report.error
+            streams[name.value] = entry
+        return {
+            "run_id": self.run_id,
+            "school": self.school,
+            "status": self.status.value,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "streams": streams,
+            "releases": asdict(self.releases),
+            "error": self.error,
+        }

@@ -1,0 +1,1 @@
+"""Use cases: decide with the domain, read and write through ports."""

@@ -1,0 +1,462 @@
+"""The database as the engine sees it: one unit of work, a store per noun, everything in batches.
+
+All reads inside a writing unit of work happen under its lock (SQLite: BEGIN IMMEDIATE before the first read;
+PostgreSQL: FOR UPDATE on rows that are decided about). Every method costs a constant number of statements,
+whatever the length of its arguments. Every store is bound to one school.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sync_service.domain.audit import AuditEntry
+from sync_service.domain.conflicts import Conflict
+from sync_service.domain.links import Link, LinkId, LinkState, LocalId, RemoteId, SchoolId, Snapshot
+from sync_service.domain.matches import MatchCase
+from sync_service.domain.outbox import Attempt, AttemptItem, Entry, EntryState
+from sync_service.domain.records import Values
+from sync_service.domain.releases import Release, ReleaseStep
+from sync_service.domain.reports import RunReport, WaitingFor
+from sync_service.domain.streams import RemoteRecord, Stream
+from sync_service.engine.ports import Notification
+
+
+class StagingStore(Protocol):
+    """The school's own rows. Values use canonical field names; local-only columns come along in reads:
+    ``students.incomplete`` (bool) and, in marks and attendance without a lesson yet, ``class_id``,
+    ``subject_id``, ``lesson_date``, ``lesson_ordinal``."""
+
+    def rows(self, stream: Stream, ids: Iterable[LocalId]) -> dict[LocalId, Values]: ...
+
+    def all_rows(self, stream: Stream) -> dict[LocalId, Values]:
+        """Every row of a small stream (directories, students, guardians); never of marks or lessons."""
+        ...
+
+    def unlinked(
+        self, stream: Stream, field: str | None = None, values: Iterable[Any] = ()
+    ) -> dict[LocalId, Values]:
+        """Rows without a live link; with ``field`` only those whose field is one of ``values``."""
+        ...
+
+    def where(self, stream: Stream, field: str, values: Iterable[Any]) -> dict[LocalId, Values]:
+        """Rows, linked or not, whose field is one of ``values``."""
+        ...
+
+    def insert(self, stream: Stream, rows: Sequence[Values]) -> list[LocalId]:
+        """New rows; ids in the order of ``rows``. Ids are never used twice, also not after a deletion."""
+        ...
+
+    def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None: ...
+
+    def delete(self, stream: Stream, ids: Iterable[LocalId]) -> None: ...
+
+    def with_children(self, stream: Stream, ids: Iterable[LocalId]) -> set[LocalId]:
+        """Those of ``ids`` that other rows refer to."""
+        ...
+
+    def lessons_on(
+        self, slots: Iterable[tuple[int, int, str]]
+    ) -> dict[tuple[int, int, str], list[tuple[LocalId, int]]]:
+        """(class, subject, date) → its lessons as (local id, number), by number."""
+        ...
+
+    def ordinals_used(self, slots: Iterable[tuple[int, int, str]]) -> dict[tuple[int, int, str], set[int]]:
+        """(class, subject, date) → the ordinals that unresolved local cells (marks, attendance) use there."""
+        ...
+
+    def lesson_dates(self, ids: Iterable[LocalId]) -> dict[LocalId, tuple[str, int]]:
+        """Lesson → (date, class id)."""
+        ...
+
+    def current_class(self, student_ids: Iterable[LocalId]) -> dict[LocalId, int]:
+        """Student → class by the latest movement that leads into one; absent when none or departed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    local_id: LocalId
+    remote_id: RemoteId
+    base: Snapshot
+    version: int | None
+    change_version: int | None
+    evidence: str
+    previous_id: LinkId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChange:
+    """New state of a link; ``base`` None leaves the base as it is."""
+
+    link_id: LinkId
+    version: int | None
+    change_version: int | None
+    base: Snapshot | None = None
+    state: LinkState = LinkState.LIVE
+
+
+class LinkStore(Protocol):
+    def by_remote(
+        self, stream: Stream, remote_ids: Iterable[RemoteId], *, closed: bool = False
+    ) -> dict[RemoteId, Link]:
+        """Live links (with ``closed``: the newest tombstoned one of ids that have no live link)."""
+        ...
+
+    def by_local(
+        self, stream: Stream, local_ids: Iterable[LocalId], *, closed: bool = False
+    ) -> dict[LocalId, Link]: ...
+
+    def local_ids(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, LocalId]: ...
+
+    def remote_ids(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, RemoteId]: ...
+
+    def insert(self, stream: Stream, links: Sequence[NewLink]) -> list[LinkId]: ...
+
+    def update(self, changes: Sequence[LinkChange]) -> None: ...
+
+    def count(self, stream: Stream) -> int:
+        """Live links."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalChange:
+    """A row that was inserted, updated or deleted by somebody else; ``deleted`` tells its latest state."""
+
+    local_id: LocalId
+    deleted: bool
+
+
+class Journal(Protocol):
+    """Rows changed by other programs, imports or our page; filled by triggers, claimed and deleted here."""
+
+    def claim(self, stream: Stream, limit: int) -> list[LocalChange]:
+        """Up to ``limit`` journal rows, oldest first, one LocalChange per record; they are gone on commit."""
+        ...
+
+    def pending(self) -> dict[Stream, int]:
+        """Journal rows per stream; one statement."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A regional record set aside unapplied. ``reason``: parent, inventory (matching pass to come),
+    decision (a match case is open) or held (mass-change guard). ``waits_for``: the parent it names,
+    ``stream:remote_id``."""
+
+    record: RemoteRecord
+    reason: str
+    waits_for: str | None = None
+
+
+class Inbox(Protocol):
+    def park(self, items: Sequence[Parked]) -> None:
+        """Insert, or replace the one with the same stream and regional id."""
+        ...
+
+    def parked(
+        self,
+        stream: Stream,
+        *,
+        reason: str | None = None,
+        waits_for: Iterable[str] | None = None,
+        remote_ids: Iterable[RemoteId] | None = None,
+        limit: int | None = None,
+    ) -> list[Parked]: ...
+
+    def remove(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> None: ...
+
+    def counts(self) -> dict[tuple[Stream, str], int]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineItem:
+    """A record that is set aside because something is wrong with it. ``direction`` is pull or push;
+    ``payload`` stays in the database and may hold personal data, ``reason`` never does."""
+
+    stream: Stream
+    direction: str
+    code: str
+    signature: str
+    reason: str
+    remote_id: RemoteId | None = None
+    local_id: LocalId | None = None
+    payload: str = ""
+    item_id: int = 0
+    tries: int = 1
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+class QuarantineStore(Protocol):
+    def put(self, items: Sequence[QuarantineItem]) -> None:
+        """Insert, or count one more try of the same stream, direction and record."""
+        ...
+
+    def clear(
+        self,
+        stream: Stream,
+        *,
+        remote_ids: Iterable[RemoteId] = (),
+        local_ids: Iterable[LocalId] = (),
+    ) -> int: ...
+
+    def items(
+        self, *, stream: Stream | None = None, direction: str | None = None, limit: int | None = None
+    ) -> list[QuarantineItem]: ...
+
+    def get(self, item_id: int) -> QuarantineItem | None: ...
+
+    def remove(self, item_ids: Iterable[int]) -> None: ...
+
+    def counts(self) -> dict[tuple[Stream, str], int]:
+        """(stream, direction) → items."""
+        ...
+
+
+class ConflictStore(Protocol):
+    def open_for(self, links: Iterable[LinkId]) -> dict[LinkId, Conflict]:
+        """Cases in state open or undoing."""
+        ...
+
+    def save(self, conflicts: Sequence[Conflict]) -> list[int]:
+        """Insert those with conflict_id 0, update the others; ids in order."""
+        ...
+
+    def get(self, conflict_id: int) -> Conflict | None: ...
+
+    def list(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]: ...
+
+    def counts(self) -> dict[Stream, int]:
+        """Open cases."""
+        ...
+
+
+class OutboxStore(Protocol):
+    def enqueue(self, stream: Stream, dirty: Mapping[LocalId, Iterable[str]]) -> None:
+        """One entry per record: a new pending one, or groups added to the existing one. A leased or unknown
+        entry gets ``dirty_again``; a retry, rejected or waiting one becomes pending."""
+        ...
+
+    def claim(self, stream: Stream, limit: int, now: datetime) -> list[Entry]:
+        """Due entries (pending; retry whose not_before has come), oldest first; their state is unchanged."""
+        ...
+
+    def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]: ...
+
+    def by_client_ref(self, stream: Stream, refs: Iterable[str]) -> dict[str, Entry]: ...
+
+    def save(self, entries: Sequence[Entry]) -> None:
+        """Update state, groups, tries, not_before, waiting, waits_for, code, dirty_again of existing entries."""
+        ...
+
+    def remove(self, entry_ids: Iterable[int]) -> None: ...
+
+    def wake(self, stream: Stream | None, keys: Iterable[str]) -> int:
+        """Waiting entries whose ``waits_for`` is one of ``keys`` become pending (None: in every stream)."""
+        ...
+
+    def counts(self) -> dict[tuple[Stream, EntryState, WaitingFor | None], int]: ...
+
+    def oldest(self) -> dict[Stream, datetime]:
+        """Creation time of the oldest open entry."""
+        ...
+
+    def due(self, now: datetime) -> set[Stream]:
+        """Streams that have due entries; one statement."""
+        ...
+
+
+class AttemptStore(Protocol):
+    def record(self, stream: Stream, key: str, items: Sequence[AttemptItem]) -> int: ...
+
+    def close(self, attempt_id: int, state: str, results: Sequence[str] = ()) -> None:
+        """``results``: one status word per item."""
+        ...
+
+    def unanswered(self, stream: Stream | None = None) -> list[Attempt]:
+        """Attempts in state sent or unknown."""
+        ...
+
+
+class CursorStore(Protocol):
+    def get(self, stream: Stream) -> str | None: ...
+
+    def put(self, stream: Stream, cursor: str | None) -> None:
+        """Store the cursor and keep the last 30; None is refused unless ``reset`` was called in this unit."""
+        ...
+
+    def reset(self, stream: Stream) -> None:
+        """Forget the position (410, or an administrator's order): the next pull compares everything."""
+        ...
+
+    def get_note(self, key: str) -> str | None:
+        """Small named facts of the school, such as the last regional change version seen."""
+        ...
+
+    def put_note(self, key: str, value: str) -> None: ...
+
+
+class MatchStore(Protocol):
+    def open_for(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, MatchCase]: ...
+
+    def save(self, cases: Sequence[MatchCase]) -> list[int]: ...
+
+    def get(self, case_id: int) -> MatchCase | None: ...
+
+    def list(self, *, state: str | None = "open") -> list[MatchCase]: ...
+
+    def rejected_pairs(self, stream: Stream) -> dict[tuple[RemoteId, LocalId], str]:
+        """«Not the same child» pairs with the key digest they were decided on."""
+        ...
+
+    def open_locals(self, stream: Stream) -> set[LocalId]:
+        """Local records that are candidates of an open case."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An unlinked, complete card with its latest arrival (movement fields None when there is none)."""
+
+    student_id: LocalId
+    student: Values
+    movement_id: LocalId | None = None
+    movement: Values = field(default_factory=dict)
+
+
+class ReleaseStore(Protocol):
+    def candidates(self) -> list[Arrival]:
+        """Unlinked students, incomplete cards left out, each with its latest arrival; one statement or two."""
+        ...
+
+    def open(self) -> list[Release]: ...
+
+    def by_student(self, student_ids: Iterable[LocalId]) -> dict[LocalId, Release]:
+        """The newest arrival case of each."""
+        ...
+
+    def save(self, releases: Sequence[Release]) -> list[int]: ...
+
+    def log(self, steps: Sequence[ReleaseStep]) -> None: ...
+
+    def get(self, release_id: int) -> Release | None: ...
+
+    def steps(self, release_id: int) -> list[ReleaseStep]: ...
+
+    def list(self, *, state: str | None = None) -> list[Release]: ...
+
+    def departures(self) -> list[Arrival]:
+        """Students whose latest acknowledged movement is a departure without a case D yet."""
+        ...
+
+    def counts(self) -> dict[str, int]: ...
+
+
+class AuditStore(Protocol):
+    def append(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    def verify(self) -> str | None:
+        """None when the chain holds; else what is broken, by sequence number."""
+        ...
+
+
+class NotificationStore(Protocol):
+    def add(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Store them; returns those whose key was new."""
+        ...
+
+    def contacts(self, role: str, class_name: str | None) -> list[str]: ...
+
+    def list(self, limit: int = 100) -> list[tuple[datetime, Notification]]: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of one school; nothing is kept unless ``commit`` is reached."""
+
+    staging: StagingStore
+    links: LinkStore
+    journal: Journal
+    inbox: Inbox
+    quarantine: QuarantineStore
+    conflicts: ConflictStore
+    outbox: OutboxStore
+    attempts: AttemptStore
+    cursors: CursorStore
+    matches: MatchStore
+    releases: ReleaseStore
+    audit: AuditStore
+    notifications: NotificationStore
+
+    def commit(self) -> None:
+        """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Proof that the run still owns its streams: the token of the lease at the time it was taken."""
+
+    token: int
+    streams: tuple[Stream, ...]
+
+
+class Leases(Protocol):
+    """One run per school and stream (invariant 12). A holder is dead when its counter stands still for three
+    periods of the observer's monotonic clock."""
+
+    def acquire(
+        self,
+        school: SchoolId,
+        streams: Sequence[Stream],
+        holder: str,
+        *,
+        wait: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        period: float,
+    ) -> Fence:
+        """All of ``streams`` or AlreadyRunning after ``wait`` seconds."""
+        ...
+
+    def beat(self, school: SchoolId, fence: Fence) -> bool:
+        """Raise the counter; False when the lease was taken over."""
+        ...
+
+    def release(self, school: SchoolId, fence: Fence) -> None: ...
+
+
+class RunStore(Protocol):
+    def start(self, school: SchoolId, report: RunReport, trigger: str) -> None: ...
+
+    def finish(self, school: SchoolId, report: RunReport) -> None: ...
+
+    def recover(self, school: SchoolId) -> int:
+        """Runs left «running» by a dead process become «interrupted»; returns how many."""
+        ...
+
+    def list(self, school: SchoolId, limit: int = 20) -> list[RunReport]: ...
+
+    def get(self, run_id: str) -> RunReport | None: ...
+
+
+class Database(Protocol):
+    """Opens units of work and owns what lives outside them."""
+
+    leases: Leases
+    runs: RunStore
+
+    def write(
+        self, school: SchoolId, *, fence: Fence | None = None, own: bool = True
+    ) -> AbstractContextManager[UnitOfWork]:
+        """``own`` marks writes to staging as the engine's: they do not enter the change journal."""
+        ...
+
+    def read(self, school: SchoolId) -> AbstractContextManager[UnitOfWork]:
+        """A consistent view; writing through it raises."""
+        ...
