@@ -56,3 +56,25 @@ class Link:
     state: LinkState = LinkState.LIVE
     evidence: str = ""
     previous_id: LinkId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    local_id: LocalId
+    remote_id: RemoteId
+    base: Snapshot
+    version: int | None
+    change_version: int | None
+    evidence: str
+    previous_id: LinkId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChange:
+    """New state of a link; ``base`` None leaves the base as it is."""
+
+    link_id: LinkId
+    version: int | None
+    change_version: int | None
+    base: Snapshot | None = None
+    state: LinkState = LinkState.LIVE

@@ -15,14 +15,28 @@ from typing import Any, Protocol
 
 from sync_service.domain.audit import AuditEntry
 from sync_service.domain.conflicts import Conflict
-from sync_service.domain.links import Link, LinkId, LinkState, LocalId, RemoteId, SchoolId, Snapshot
+from sync_service.domain.inbox import Parked, QuarantineItem
+from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId, SchoolId
 from sync_service.domain.matches import MatchCase
 from sync_service.domain.outbox import Attempt, AttemptItem, Entry, EntryState
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseStep
 from sync_service.domain.reports import RunReport, WaitingFor
-from sync_service.domain.streams import RemoteRecord, Stream
+from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Notification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A mark or absence addressed as a class report addresses it."""
+
+    local_id: LocalId
+    student_id: LocalId
+    subject_id: int
+    lesson_date: str
+    ordinal: int
+    position: int  # 1 for an absence
+    content: str  # value of the mark, symbol of the absence
 
 
 class StagingStore(Protocol):
@@ -66,6 +80,16 @@ class StagingStore(Protocol):
         """(class, subject, date) → the ordinals that unresolved local cells (marks, attendance) use there."""
         ...
 
+    def unplaced(self, stream: Stream, *, after: LocalId, limit: int) -> dict[LocalId, Values]:
+        """Marks or absences without a lesson yet, in order of id, beginning behind ``after``."""
+        ...
+
+    def cells(self, stream: Stream, student_ids: Iterable[LocalId], first: str, last: str) -> list[Cell]:
+        """Marks or absences of these students with lesson dates in [first, last], as cells of a class report.
+        Rows with look-up columns report those; others the ordinal of their lesson among the lessons of the
+        same class, subject and day."""
+        ...
+
     def lesson_dates(self, ids: Iterable[LocalId]) -> dict[LocalId, tuple[str, int]]:
         """Lesson → (date, class id)."""
         ...
@@ -73,28 +97,6 @@ class StagingStore(Protocol):
     def current_class(self, student_ids: Iterable[LocalId]) -> dict[LocalId, int]:
         """Student → class by the latest movement that leads into one; absent when none or departed."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLink:
-    local_id: LocalId
-    remote_id: RemoteId
-    base: Snapshot
-    version: int | None
-    change_version: int | None
-    evidence: str
-    previous_id: LinkId | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkChange:
-    """New state of a link; ``base`` None leaves the base as it is."""
-
-    link_id: LinkId
-    version: int | None
-    change_version: int | None
-    base: Snapshot | None = None
-    state: LinkState = LinkState.LIVE
 
 
 class LinkStore(Protocol):
@@ -141,17 +143,6 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
-    """A regional record set aside unapplied. ``reason``: parent, inventory (matching pass to come),
-    decision (a match case is open) or held (mass-change guard). ``waits_for``: the parent it names,
-    ``stream:remote_id``."""
-
-    record: RemoteRecord
-    reason: str
-    waits_for: str | None = None
-
-
 class Inbox(Protocol):
     def park(self, items: Sequence[Parked]) -> None:
         """Insert, or replace the one with the same stream and regional id."""
@@ -170,25 +161,6 @@ class Inbox(Protocol):
     def remove(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> None: ...
 
     def counts(self) -> dict[tuple[Stream, str], int]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantineItem:
-    """A record that is set aside because something is wrong with it. ``direction`` is pull or push;
-    ``payload`` stays in the database and may hold personal data, ``reason`` never does."""
-
-    stream: Stream
-    direction: str
-    code: str
-    signature: str
-    reason: str
-    remote_id: RemoteId | None = None
-    local_id: LocalId | None = None
-    payload: str = ""
-    item_id: int = 0
-    tries: int = 1
-    first_seen: datetime | None = None
-    last_seen: datetime | None = None
 
 
 class QuarantineStore(Protocol):
@@ -242,7 +214,8 @@ class OutboxStore(Protocol):
         ...
 
     def claim(self, stream: Stream, limit: int, now: datetime) -> list[Entry]:
-        """Due entries (pending; retry whose not_before has come), oldest first; their state is unchanged."""
+        """Due entries (pending; retry or waiting whose not_before has come), oldest first; their state is
+        unchanged."""
         ...
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]: ...
