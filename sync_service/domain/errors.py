@@ -14,6 +14,7 @@
     ├── AlreadyRunning      the stream is busy: come back later
     ├── DecisionError       a person's decision cannot be carried out as asked
     ├── ConfigError         the configuration is wrong: report every problem at once
+    ├── StopRequested       the process was asked to end: stop at this page boundary
     └── FatalError          stop the run
 
 Messages carry identifiers, the reason and the next step; never personal data and never response bodies.
@@ -96,6 +97,10 @@ class ConfigError(SyncError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class StopRequested(SyncError):
+    """The process was asked to end; everything up to the last page is durable."""
 
 
 class FatalError(SyncError):

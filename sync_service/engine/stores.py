@@ -77,7 +77,8 @@ class StagingStore(Protocol):
         ...
 
     def ordinals_used(self, slots: Iterable[tuple[int, int, str]]) -> dict[tuple[int, int, str], set[int]]:
-        """(class, subject, date) → the ordinals that unresolved local cells (marks, attendance) use there."""
+        """(class, subject, date) → the ordinals that rows of marks and attendance with look-up columns use there,
+        whether they have found their lesson or not."""
         ...
 
     def unplaced(self, stream: Stream, *, after: LocalId, limit: int) -> dict[LocalId, Values]:
@@ -158,6 +159,10 @@ class Inbox(Protocol):
         limit: int | None = None,
     ) -> list[Parked]: ...
 
+    def ready(self, stream: Stream, limit: int) -> list[Parked]:
+        """Records parked for a parent that has a live link by now; one statement."""
+        ...
+
     def remove(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> None: ...
 
     def counts(self) -> dict[tuple[Stream, str], int]: ...
@@ -227,6 +232,10 @@ class OutboxStore(Protocol):
         ...
 
     def remove(self, entry_ids: Iterable[int]) -> None: ...
+
+    def deletions(self, stream: Stream) -> list[Entry]:
+        """Pending entries whose dirty groups are exactly ``("*",)``: the record was deleted here."""
+        ...
 
     def wake(self, stream: Stream | None, keys: Iterable[str]) -> int:
         """Waiting entries whose ``waits_for`` is one of ``keys`` become pending (None: in every stream)."""

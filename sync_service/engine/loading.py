@@ -1,0 +1,126 @@
+"""Preloading: everything a page needs to be planned, in a constant number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sync_service.domain.links import Link, LocalId, RemoteId
+from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
+from sync_service.domain.planning import Incoming, PullPage, localise, unchanged_in_region
+from sync_service.domain.policies import StreamPolicy
+from sync_service.domain.records import Values
+from sync_service.domain.streams import SPECS, RemoteRecord, Stream, StreamSpec
+from sync_service.engine.stores import UnitOfWork
+
+Policies = Mapping[Stream, StreamPolicy]
+
+# Streams whose unmatched records wait until the whole inventory is known (invariant 8).
+DEFERRED = frozenset({Stream.STUDENTS, Stream.GUARDIANS})
+
+# The field by which unlinked local candidates of a page are fetched; streams without an entry are small
+# directories and are compared whole.
+CANDIDATES_BY = {
+    Stream.LESSONS: "class_id",
+    Stream.GUARDIANSHIPS: "student_id",
+    Stream.MOVEMENTS: "student_id",
+    Stream.MARKS: "lesson_id",
+    Stream.FINAL_MARKS: "student_id",
+    Stream.ATTENDANCE: "lesson_id",
+}
+
+
+def parents_of(
+    uow: UnitOfWork, spec: StreamSpec, records: Iterable[RemoteRecord]
+) -> dict[Stream, dict[RemoteId, LocalId]]:
+    """Local ids of every parent the records name; one statement per parent stream."""
+    wanted: dict[Stream, set[RemoteId]] = {stream: set() for stream in spec.references.values()}
+    for record in records:
+        for field, stream in spec.references.items():
+            remote_id = record.values.get(field)
+            if remote_id is not None:
+                wanted[stream].add(RemoteId(str(remote_id)))
+    return {stream: uow.links.local_ids(stream, ids) if ids else {} for stream, ids in wanted.items()}
+
+
+def load_page(
+    uow: UnitOfWork,
+    policies: Policies,
+    stream: Stream,
+    records: Sequence[RemoteRecord],
+    *,
+    matches: Mapping[RemoteId, Match] | None = None,
+) -> PullPage:
+    """Everything :func:`plan_page` needs. With ``matches`` (the inventory pass) nothing is deferred again."""
+    spec, policy = SPECS[stream], policies[stream]
+    deferred = stream in DEFERRED and matches is None
+    parents = parents_of(uow, spec, records)
+    incoming = tuple(localise(spec, record, parents) for record in records)
+    remote_ids = [record.remote_id for record in records]
+    links = uow.links.by_remote(stream, remote_ids)
+    conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}
+
+    unlinked = [i for i in incoming if i.record.remote_id not in links and not i.record.deleted]
+    refs = [i.record.client_ref for i in unlinked if i.record.client_ref]
+    sent = {ref: entry.local_id for ref, entry in uow.outbox.by_client_ref(stream, refs).items()} if refs else {}
+    closed: Mapping[RemoteId, Link] = {}
+    rows: dict[LocalId, Values] = {}
+    if unlinked:
+        closed = uow.links.by_remote(stream, [i.record.remote_id for i in unlinked], closed=True)
+        if matches is None:
+            matches, rows = _match(uow, spec, [i for i in unlinked if not i.missing])
+    needed = [
+        link.local_id
+        for item in incoming
+        if (link := links.get(item.record.remote_id))
+        and (item.record.deleted or not unchanged_in_region(link, item.values, conflicts.get(link.link_id)))
+    ]
+    needed.extend(sent.values())
+    for match in (matches or {}).values():
+        needed.extend([match.local_id] if isinstance(match, Matched) else [c.local_id for c in match.candidates])
+    needed = [local_id for local_id in needed if local_id not in rows]
+    if needed:
+        rows.update(uow.staging.rows(stream, needed))
+    return PullPage(
+        spec=spec,
+        policy=policy,
+        incoming=incoming,
+        links=links,
+        rows=rows,
+        closed=closed,
+        conflicts=conflicts,
+        matches=matches or {},
+        sent=sent,
+        deferred=deferred,
+    )
+
+
+def _match(
+    uow: UnitOfWork, spec: StreamSpec, unlinked: Sequence[Incoming]
+) -> tuple[dict[RemoteId, Match], dict[LocalId, Values]]:
+    """Match what can be matched page by page; returns the matches and the candidate rows."""
+    stream = spec.stream
+    remotes = {i.record.remote_id: i.values for i in unlinked}
+    if stream is Stream.ORGANIZATIONS or stream is Stream.GUARDIANS or not remotes:
+        return {}, {}
+    if stream is Stream.STUDENTS:
+        candidates = _students_by_strong_keys(uow, remotes)
+        return match_students_strongly(remotes, candidates), candidates
+    if stream in CANDIDATES_BY:
+        field = CANDIDATES_BY[stream]
+        candidates = uow.staging.unlinked(stream, field, {values[field] for values in remotes.values()})
+    else:
+        candidates = uow.staging.unlinked(stream)
+    if not candidates:
+        return {}, {}
+    if stream is Stream.MARKS:
+        return match_marks(remotes, candidates), candidates
+    return match_by_key(spec, remotes, candidates), candidates
+
+
+def _students_by_strong_keys(uow: UnitOfWork, remotes: Mapping[RemoteId, Values]) -> dict[LocalId, Values]:
+    found: dict[LocalId, Values] = {}
+    for field in ("snils", "document_number"):
+        values = {v[field] for v in remotes.values() if v.get(field)}
+        if values:
+            found.update(uow.staging.unlinked(Stream.STUDENTS, field, values))
+    return found

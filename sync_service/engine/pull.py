@@ -1,0 +1,225 @@
+"""Pull: regional pages become staging rows, links, conflicts and parked records, page by page.
+
+A page, its cursor and everything that follows from it are one transaction; a crash repeats at most a page.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sync_service.domain.conflicts import ConflictKind
+from sync_service.domain.errors import ContractError, CursorExpired
+from sync_service.domain.guards import deletions_pass
+from sync_service.domain.inbox import Parked, QuarantineItem
+from sync_service.domain.links import Link, LocalId, RemoteId
+from sync_service.domain.matching import (
+    Match,
+    Matched,
+    match_guardians,
+    match_students_by_name,
+    match_students_strongly,
+)
+from sync_service.domain.planning import Actions, ask_about_deletion, plan_deletion, plan_page
+from sync_service.domain.records import Values
+from sync_service.domain.reports import Outcome
+from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions
+from sync_service.engine.apply import apply
+from sync_service.engine.context import Cycle
+from sync_service.engine.loading import load_page
+from sync_service.engine.stores import UnitOfWork
+
+RETRY_CHUNK = 1000
+
+
+def pull_stream(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -> None:
+    """Bring one stream up to ``versions.newest``. Pages are durable one by one; raises at the first error."""
+    with cycle.read() as uow:
+        cursor = uow.cursors.get(stream)
+    try:
+        _pull_pages(cycle, stream, cursor, versions)
+    except CursorExpired:
+        # Our position is older than the region's memory: compare everything. A comparison never deletes.
+        with cycle.write() as uow:
+            uow.cursors.reset(stream)
+            uow.commit()
+        _pull_pages(cycle, stream, None, versions)
+
+
+def _pull_pages(cycle: Cycle, stream: Stream, cursor: str | None, versions: StreamVersions | None) -> None:
+    received = 0
+    for page in cycle.remote.pages(stream, cursor, versions):
+        received += len(page.records) + len(page.rejects)
+        _apply_page(cycle, page, suspicious=page.full and page.complete and not received)
+        cycle.check_stop()
+
+
+def _apply_page(cycle: Cycle, page: Page, *, suspicious: bool) -> None:
+    stream = page.stream
+    with cycle.write() as uow:
+        if suspicious and uow.links.count(stream):
+            raise ContractError(
+                f"{stream.value}: the region lists no records at all although we share "
+                f"{uow.links.count(stream)} with it; nothing was changed, check the regional system"
+            )
+        actions = plan_page(load_page(uow, cycle.policies, stream, page.records))
+        actions.quarantine.extend(_rejected(reject) for reject in page.rejects)
+        apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
+        uow.cursors.put(stream, page.cursor)
+        cycle.probe("pull.page.before_commit")
+        uow.commit()
+    cycle.probe("pull.page.after_commit")
+    cycle.tally.pulled(actions)
+    cycle.tally.rejected(stream, len(page.rejects))
+
+
+def _rejected(reject: Reject) -> QuarantineItem:
+    return QuarantineItem(
+        stream=reject.stream,
+        direction="pull",
+        code=reject.code,
+        signature=reject.signature,
+        reason=reject.reason,
+        remote_id=reject.remote_id,
+        payload=reject.payload,
+    )
+
+
+def retry_parked(cycle: Cycle, stream: Stream) -> None:
+    """Records whose parent has come in the meantime are planned again, oldest first."""
+    seen: set[RemoteId] = set()
+    while True:
+        with cycle.write() as uow:
+            parked = [p for p in uow.inbox.ready(stream, RETRY_CHUNK) if p.record.remote_id not in seen]
+            if not parked:
+                return
+            seen.update(p.record.remote_id for p in parked)
+            _plan_and_commit(cycle, uow, stream, [p.record for p in parked], None)
+
+
+def _plan_and_commit(
+    cycle: Cycle,
+    uow: UnitOfWork,
+    stream: Stream,
+    records: Sequence[RemoteRecord],
+    matches: Mapping[RemoteId, Match] | None,
+) -> None:
+    actions = plan_page(load_page(uow, cycle.policies, stream, records, matches=matches))
+    apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
+    cycle.probe("pull.parked.before_commit")
+    uow.commit()
+    cycle.tally.pulled(actions)
+
+
+# --- the inventory passes --------------------------------------------------------------------------------------
+
+
+def settle_students(cycle: Cycle) -> None:
+    """Match pupils whose inventory is complete, in one set-based pass; the rest become new cards."""
+    with cycle.write() as uow:
+        parked = uow.inbox.parked(Stream.STUDENTS, reason="inventory")
+        if not parked:
+            return
+        remotes = _values(parked)
+        free = uow.staging.unlinked(Stream.STUDENTS)
+        everyone = uow.staging.all_rows(Stream.STUDENTS)
+        rejected = uow.matches.rejected_pairs(Stream.STUDENTS)
+        matches = match_students_strongly(remotes, free)
+        taken = {m.local_id for m in matches.values() if isinstance(m, Matched)}
+        matches |= match_students_by_name(
+            {i: v for i, v in remotes.items() if i not in matches},
+            {i: v for i, v in free.items() if i not in taken},
+            linked=[values for i, values in everyone.items() if i not in free],
+            rejected=rejected,
+        )
+        _plan_and_commit(cycle, uow, Stream.STUDENTS, [p.record for p in parked], matches)
+
+
+def settle_guardians(cycle: Cycle) -> None:
+    """Match parents once it is known whose parents they are (after guardianships were read)."""
+    with cycle.write() as uow:
+        parked = uow.inbox.parked(Stream.GUARDIANS, reason="inventory")
+        if not parked:
+            return
+        free = uow.staging.unlinked(Stream.GUARDIANS)
+        matches: Mapping[RemoteId, Match] = {}
+        if free:
+            matches = match_guardians(
+                _values(parked),
+                free,
+                remote_children=_remote_children(uow, parked),
+                local_children=_local_children(uow, free),
+                rejected=uow.matches.rejected_pairs(Stream.GUARDIANS),
+            )
+        _plan_and_commit(cycle, uow, Stream.GUARDIANS, [p.record for p in parked], matches)
+
+
+def _values(parked: Sequence[Parked]) -> dict[RemoteId, Values]:
+    return {p.record.remote_id: p.record.values for p in parked}
+
+
+def _remote_children(uow: UnitOfWork, parked: Sequence[Parked]) -> dict[RemoteId, set[LocalId]]:
+    """Regional parent → local pupils, from the guardianships that wait for that parent."""
+    names = [f"{Stream.GUARDIANS.value}:{p.record.remote_id}" for p in parked]
+    waiting = uow.inbox.parked(Stream.GUARDIANSHIPS, reason="parent", waits_for=names)
+    pupils = uow.links.local_ids(Stream.STUDENTS, [RemoteId(str(p.record.values.get("student_id"))) for p in waiting])
+    found: dict[RemoteId, set[LocalId]] = defaultdict(set)
+    for item in waiting:
+        local_id = pupils.get(RemoteId(str(item.record.values.get("student_id"))))
+        if local_id is not None:
+            found[RemoteId(str(item.record.values.get("guardian_id")))].add(local_id)
+    return found
+
+
+def _local_children(uow: UnitOfWork, guardians: Mapping[LocalId, Values]) -> dict[LocalId, set[LocalId]]:
+    found: dict[LocalId, set[LocalId]] = defaultdict(set)
+    for row in uow.staging.where(Stream.GUARDIANSHIPS, "guardian_id", guardians).values():
+        found[LocalId(int(row["guardian_id"] or 0))].add(LocalId(int(row["student_id"] or 0)))
+    return found
+
+
+# --- deletions -------------------------------------------------------------------------------------------------
+
+
+def settle_deletions(cycle: Cycle, stream: Stream) -> None:
+    """Carry out the deletions the region has told of, or hold all of them when they are too many."""
+    with cycle.write() as uow:
+        parked = uow.inbox.parked(stream, reason="deletion")
+        if not parked:
+            return
+        actions = Actions(stream=stream)
+        links = uow.links.by_remote(stream, [p.record.remote_id for p in parked])
+        rows = uow.staging.rows(stream, [link.local_id for link in links.values()])
+        children = uow.staging.with_children(stream, [link.local_id for link in links.values()])
+        if deletions_pass(len(parked), of=uow.links.count(stream)):
+            for item in parked:
+                _delete_one(actions, item, links, rows, children)
+        else:
+            for item in parked:
+                actions.park.append(Parked(record=item.record, reason="held"))
+                actions.settle(item.record.remote_id, Outcome.HELD)
+        apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
+        cycle.probe("pull.deletions.before_commit")
+        uow.commit()
+        cycle.tally.pulled(actions)
+
+
+def _delete_one(
+    actions: Actions,
+    item: Parked,
+    links: Mapping[RemoteId, Link],
+    rows: Mapping[LocalId, Values],
+    children: set[LocalId],
+) -> None:
+    link = links.get(item.record.remote_id)
+    row = rows.get(link.local_id) if link else None
+    if link is None or row is None:
+        actions.unpark.add(item.record.remote_id)
+        actions.settle(item.record.remote_id, Outcome.UNCHANGED)
+    elif link.local_id in children:
+        # A lesson, class or period with children is a case to decide, never a cascade (invariant 4).
+        ask_about_deletion(actions, link, row, None, ConflictKind.DELETED_IN_REGION)
+        actions.unpark.add(item.record.remote_id)
+        actions.settle(item.record.remote_id, Outcome.CONFLICTS)
+    else:
+        plan_deletion(actions, link, row, item.record)
