@@ -27,7 +27,9 @@ class ClassName:
 
 _GRADED = re.compile(r"(1[01]|[1-9])(?!\d)[\s\-_.]*(.*)", re.DOTALL)
 _WORD_CLASS = re.compile(r"^класс\s+|\s*класс[а]?$|\s+кл\.?$", re.IGNORECASE)
-_IN_TEXT = re.compile(r"(?<![\w./\-])(1[01]|[1-9])[ _\-]?[«\"]?([A-Za-zА-Яа-яЁё])[»\"]?(?![A-Za-zА-Яа-яЁё\d])")
+_IN_TEXT = re.compile(
+    r"(?<![\w./\-№])(?<!№ )(1[01]|[1-9])[ _\-]?[«\"]?([A-Za-zА-Яа-яЁё])[»\"]?(?![A-Za-zА-Яа-яЁё\d]|\.\s*[А-Яа-яЁё])"
+)
 
 
 def normalise(text: str | None) -> Outcome[ClassName]:

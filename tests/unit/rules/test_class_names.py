@@ -62,7 +62,14 @@ def test_the_class_in_a_file_name(text: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("список учеников", "none"), ("школа 900", "none"), ("2026-09-01", "none"), ("8А и 8Б", "several")],
+    [
+        ("список учеников", "none"),
+        ("школа 900", "none"),
+        ("СОШ № 5 г. Ревда", "none"),
+        ("школа 5 г. Ревда", "none"),
+        ("2026-09-01", "none"),
+        ("8А и 8Б", "several"),
+    ],
 )
 def test_no_class_or_several_are_told_apart(text: str, code: str) -> None:
     """Without exactly one class there is no answer."""
