@@ -100,6 +100,10 @@ def _wake(uow: UnitOfWork, stream: Stream, actions: Actions, linked: list[LocalI
     if not children_of(stream):
         return
     keys = [f"{stream.value}:{local_id}" for local_id in linked]
+    if stream is Stream.STUDENTS and linked:
+        # A parent's card may travel as soon as one of the children is known to the region.
+        pairs = uow.staging.where(Stream.GUARDIANSHIPS, "student_id", linked)
+        keys.extend(f"guardians:{row['guardian_id']}" for row in pairs.values())
     if stream is Stream.LESSONS:
         keys = ["lessons"] if linked or actions.updates else []
     elif stream is Stream.CLASSES:

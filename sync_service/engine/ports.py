@@ -48,6 +48,7 @@ class WriteStatus(StrEnum):
     NOT_FOUND = "not_found"  # 404
     INVALID = "invalid"  # 422, or the mapping refused to write the values
     WINDOW_CLOSED = "window_closed"  # 423
+    NOT_DONE = "not_done"  # read back: the region has nothing of it, it may be sent anew
     FAILED = "failed"  # 429, 5xx of the item: retry later
 
 

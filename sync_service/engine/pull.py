@@ -20,6 +20,7 @@ from sync_service.domain.matching import (
     match_students_by_name,
     match_students_strongly,
 )
+from sync_service.domain.merging import merge
 from sync_service.domain.planning import Actions, ask_about_deletion, plan_deletion, plan_page
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
@@ -193,7 +194,7 @@ def settle_deletions(cycle: Cycle, stream: Stream) -> None:
         children = uow.staging.with_children(stream, [link.local_id for link in links.values()])
         if deletions_pass(len(parked), of=uow.links.count(stream)):
             for item in parked:
-                _delete_one(actions, item, links, rows, children)
+                _delete_one(cycle, actions, item, links, rows, children)
         else:
             for item in parked:
                 actions.park.append(Parked(record=item.record, reason="held"))
@@ -205,6 +206,7 @@ def settle_deletions(cycle: Cycle, stream: Stream) -> None:
 
 
 def _delete_one(
+    cycle: Cycle,
     actions: Actions,
     item: Parked,
     links: Mapping[RemoteId, Link],
@@ -216,8 +218,9 @@ def _delete_one(
     if link is None or row is None:
         actions.unpark.add(item.record.remote_id)
         actions.settle(item.record.remote_id, Outcome.UNCHANGED)
-    elif link.local_id in children:
-        # A lesson, class or period with children is a case to decide, never a cascade (invariant 4).
+    elif link.local_id in children or merge(cycle.policies[actions.stream], link.base, row, link.base.remote).push:
+        # Edited here meanwhile, or a lesson, class or period with children: a case to decide, never a
+        # cascade (invariant 4).
         ask_about_deletion(actions, link, row, None, ConflictKind.DELETED_IN_REGION)
         actions.unpark.add(item.record.remote_id)
         actions.settle(item.record.remote_id, Outcome.CONFLICTS)

@@ -302,12 +302,13 @@ class MatchStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """An unlinked, complete card with its latest arrival (movement fields None when there is none)."""
+    """A card with the movement in question (empty when there is none) and, for departures, its open case D."""
 
     student_id: LocalId
     student: Values
     movement_id: LocalId | None = None
     movement: Values = field(default_factory=dict)
+    case: Release | None = None
 
 
 class ReleaseStore(Protocol):
@@ -332,7 +333,8 @@ class ReleaseStore(Protocol):
     def cases(self, *, state: str | None = None) -> list[Release]: ...
 
     def departures(self) -> list[Arrival]:
-        """Students whose latest acknowledged movement is a departure without a case D yet."""
+        """Linked students whose latest movement is a departure that the region has (linked), unless its case D is
+        closed already; ``case`` is the open one."""
         ...
 
     def counts(self) -> dict[str, int]: ...

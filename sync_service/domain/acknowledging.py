@@ -1,0 +1,177 @@
+"""Acknowledging: what the region said of an attempt moves the base to the values that were really sent.
+
+Pure. The base moves on proof only (invariant 3): the values of the attempt, not today's row, and what the
+region stored, not what we hoped for. When it stored something else (near-miss) each side keeps its own base
+and nothing is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sync_service.domain.audit import Act, AuditItem
+from sync_service.domain.conflicts import Conflict, ConflictState
+from sync_service.domain.links import EMPTY, Link, LinkChange, LinkId, LinkState, LocalId, RemoteId, Snapshot
+from sync_service.domain.matching import Matched
+from sync_service.domain.merging import merge
+from sync_service.domain.outbox import AttemptItem
+from sync_service.domain.planning import Actions, Incoming, form_link, review_conflict, student_of
+from sync_service.domain.policies import StreamPolicy
+from sync_service.domain.records import Values
+from sync_service.domain.streams import RemoteRecord, Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """One item the region has carried out; ``stored`` is the record it keeps, references localised."""
+
+    item: AttemptItem
+    remote_id: RemoteId
+    version: int | None
+    change_version: int | None
+    stored: Values | None
+    evidence: str = "ack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckPage:
+    stream: Stream
+    policy: StreamPolicy
+    acks: tuple[Acknowledged, ...]
+    rows: Mapping[LocalId, Values]
+    links: Mapping[LocalId, Link]
+    conflicts: Mapping[LinkId, Conflict] = field(default_factory=dict)
+
+
+def plan_acks(page: AckPage) -> Actions:
+    """Links, bases and what follows from them; entries are the caller's business."""
+    actions = Actions(stream=page.stream)
+    for ack in page.acks:
+        link = page.links.get(ack.item.local_id)
+        if ack.item.op == "delete":
+            if link is not None:
+                _acknowledge_delete(actions, ack, link)
+        elif link is None:
+            _acknowledge_create(actions, page, ack)
+        else:
+            _acknowledge_update(actions, page, ack, link)
+        actions.settled_local.add(ack.item.local_id)
+    return actions
+
+
+def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> None:
+    sent = ack.item.values
+    stored = ack.stored if ack.stored is not None else sent
+    base = acknowledged_base(page.policy, EMPTY, sent, stored, created=True)
+    row = page.rows.get(ack.item.local_id, sent)
+    form_link(
+        actions,
+        page.policy,
+        Matched(ack.item.local_id, ack.evidence),
+        row,
+        Incoming(_record(page.stream, ack, stored), stored),
+        base=base,
+    )
+
+
+def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link: Link) -> None:
+    conflict = page.conflicts.get(link.link_id)
+    stored = {**link.base.remote, **(ack.stored if ack.stored is not None else ack.item.values)}
+    base = acknowledged_base(page.policy, link.base, ack.item.values, stored, created=False)
+    if conflict is not None and conflict.state is ConflictState.UNDOING:
+        base = _undone(base, conflict)
+        actions.conflicts.append(replace(conflict, state=ConflictState.OPEN))
+    row = page.rows.get(link.local_id, link.base.local)
+    merged = merge(page.policy, base, row, stored)
+    if merged.pull:
+        actions.updates.append((link.local_id, merged.pull))
+    if merged.push:
+        actions.dirty.setdefault(link.local_id, set()).update(merged.push)
+    if conflict is None or conflict.state is ConflictState.OPEN:
+        review_conflict(actions, link, conflict, merged.clashes)
+    final = merged.base or base
+    actions.link_changes.append(
+        LinkChange(link_id=link.link_id, version=ack.version, change_version=ack.change_version, base=final)
+    )
+    names = [n for n in final.local if (final.local[n], final.remote[n]) != _pair(link.base, n)]
+    moved = Snapshot({n: final.local[n] for n in names}, {n: final.remote[n] for n in names})
+    actions.audit.append(
+        AuditItem(
+            stream=page.stream,
+            act=Act.ACK,
+            local_id=link.local_id,
+            remote_id=link.remote_id,
+            student_id=student_of(page.stream, link.local_id, row),
+            base_local=moved.local or None,
+            base_remote=None if moved.local == moved.remote else moved.remote,
+            before={n: row.get(n) for n in merged.pull} or None,
+        )
+    )
+
+
+def _pair(base: Snapshot, name: str) -> tuple[object, object]:
+    missing = object()
+    return base.local.get(name, missing), base.remote.get(name, missing)
+
+
+def _undone(base: Snapshot, conflict: Conflict) -> Snapshot:
+    """The base of before the decision; a group that never had one has none again."""
+    local, remote = dict(base.local), dict(base.remote)
+    for clash in conflict.clashes:
+        local.pop(clash.field, None)
+        remote.pop(clash.field, None)
+        if clash.has_base:
+            local[clash.field], remote[clash.field] = clash.base_local, clash.base_remote
+    return Snapshot(local, remote)
+
+
+def _acknowledge_delete(actions: Actions, ack: Acknowledged, link: Link) -> None:
+    actions.link_changes.append(
+        LinkChange(
+            link_id=link.link_id,
+            version=ack.version,
+            change_version=ack.change_version,
+            state=LinkState.TOMBSTONED,
+        )
+    )
+    actions.audit.append(
+        AuditItem(
+            stream=actions.stream,
+            act=Act.DELETE,
+            local_id=link.local_id,
+            remote_id=link.remote_id,
+            student_id=student_of(actions.stream, link.local_id, link.base.local),
+        )
+    )
+
+
+def acknowledged_base(
+    policy: StreamPolicy, base: Snapshot, sent: Values, stored: Values, *, created: bool
+) -> Snapshot:
+    """The base after the region took ``sent`` and keeps ``stored``, for the groups that were sent.
+
+    A group that was empty in a create and is not empty in the region gets no base: it is filled by the merge.
+    """
+    local, remote = dict(base.local), dict(base.remote)
+    for fields in policy.groups.values():
+        names = [f.field for f in fields if f.field in sent]
+        if not names:
+            continue
+        silent = created and all(sent[n] is None for n in names)
+        if silent and any(stored.get(n) is not None for n in names):
+            continue
+        for name in names:
+            local[name] = sent[name]
+            remote[name] = stored.get(name, sent[name])
+    return Snapshot(local, remote)
+
+
+def _record(stream: Stream, ack: Acknowledged, values: Values) -> RemoteRecord:
+    return RemoteRecord(
+        stream=stream,
+        remote_id=ack.remote_id,
+        values=values,
+        version=ack.version,
+        change_version=ack.change_version,
+    )

@@ -1,0 +1,196 @@
+"""One cycle of one school: read what the region changed, capture what the school changed, send, report.
+
+    changeVersion → pull parents first → place cells of class reports → capture → release watch → push → report
+
+A stream that fails does not stop the others, except where nobody can go on: no login, lost lease, a request
+to stop. Whatever was durable before stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from enum import StrEnum
+
+from sync_service.domain.errors import (
+    LeaseLost,
+    LoginNeeded,
+    StopRequested,
+    SyncError,
+    TransientError,
+)
+from sync_service.domain.outbox import EntryState
+from sync_service.domain.reports import RunStatus, WaitingFor
+from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
+from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
+from sync_service.engine.context import Cycle
+from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions, settle_guardians, settle_students
+from sync_service.engine.push import push_stream
+from sync_service.engine.release_watch import close_enrolled, open_count, watch_releases
+from sync_service.engine.stores import UnitOfWork
+
+# Reasons that end the whole cycle; anything else ends its stream only.
+FATAL = (LoginNeeded, LeaseLost, StopRequested)
+
+
+class Direction(StrEnum):
+    PULL = "pull"
+    PUSH = "push"
+    BOTH = "both"
+
+
+def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = Direction.BOTH) -> None:
+    """Run one cycle over ``streams``, parents first; everything that happened is in ``cycle.report``.
+
+    Never raises for what a run may meet; the caller starts and finishes the run's row.
+    """
+    report = cycle.report
+    wanted = [stream for stream in Stream if stream in streams]
+    for stream in wanted:
+        report.stream(stream)
+    ended: RunStatus | None = None
+    try:
+        if direction is not Direction.PUSH:
+            _pull(cycle, wanted)
+        if direction is not Direction.PULL:
+            _push(cycle, wanted)
+    except LoginNeeded as error:
+        ended, report.error = RunStatus.LOGIN_NEEDED, str(error)
+    except StopRequested as error:
+        ended, report.error = RunStatus.INTERRUPTED, str(error)
+    except SyncError as error:
+        ended, report.error = RunStatus.FAILED, str(error)
+    with cycle.read() as uow:
+        _count_backlog(uow, cycle, login_needed=ended is RunStatus.LOGIN_NEEDED)
+    report.status = ended or report.conclude()
+    report.finished_at = cycle.clock.now().isoformat()
+
+
+def _guarded(cycle: Cycle, stream: Stream, step: Callable[[], None]) -> bool:
+    """Run one step of one stream; its error is the stream's, and the rest goes on. True when it succeeded."""
+    cycle.check_stop()
+    try:
+        step()
+    except FATAL:
+        raise
+    except SyncError as error:
+        entry = cycle.report.stream(stream)
+        entry.error = entry.error or f"{type(error).__name__}: {error}"
+        return False
+    return True
+
+
+# --- pull --------------------------------------------------------------------------------------------------------
+
+
+def _pull(cycle: Cycle, streams: list[Stream]) -> None:
+    versions: Mapping[Stream, StreamVersions] = cycle.remote.change_versions().streams
+    with cycle.read() as uow:
+        positions = {s: cycle.remote.position(uow.cursors.get(s)) for s in streams}
+        parked = {stream for stream, _ in uow.inbox.counts()}
+    changed = [s for s in streams if s not in versions or versions[s].newest > positions[s]]
+    whole = {s for s in streams if s not in changed}
+    for stream in streams:
+        if stream in (Stream.MARKS, Stream.ATTENDANCE):
+            _place(cycle, changed)
+        if stream in changed and _guarded(cycle, stream, lambda s=stream: _pull_one(cycle, s, versions.get(s))):
+            whole.add(stream)
+            parked.add(stream)
+        _settle(cycle, stream, whole, parked)
+
+
+def _pull_one(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -> None:
+    try:
+        pull_stream(cycle, stream, versions)
+    except TransientError:
+        raise
+    finally:
+        cycle.probe(f"pull.{stream.value}.done")
+
+
+def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream]) -> None:
+    """What can only be decided once the inventory is complete, and what waited for a parent."""
+    if stream is Stream.STUDENTS and stream in whole and stream in parked:
+        _guarded(cycle, stream, lambda: settle_students(cycle))
+    if stream is Stream.GUARDIANSHIPS and {Stream.GUARDIANS, stream} <= whole and Stream.GUARDIANS in parked:
+        _guarded(cycle, Stream.GUARDIANS, lambda: settle_guardians(cycle))
+        parked.add(stream)
+    if stream in parked:
+        _guarded(cycle, stream, lambda: retry_parked(cycle, stream))
+        _guarded(cycle, stream, lambda: settle_deletions(cycle, stream))
+
+
+def _place(cycle: Cycle, changed: list[Stream]) -> None:
+    """Cells of class reports look for their lesson before the region's marks come in, else both would stand."""
+    with cycle.read() as uow:
+        pending = uow.journal.pending()
+    for stream in CELL_STREAMS:
+        if Stream.LESSONS in changed or pending.get(stream):
+            _guarded(cycle, stream, lambda s=stream: place_cells(cycle, (s,)))
+
+
+# --- push --------------------------------------------------------------------------------------------------------
+
+
+def _push(cycle: Cycle, streams: list[Stream]) -> None:
+    both = [stream for stream in streams if stream in BOTH_WAYS]
+    _place(cycle, [])
+    for stream in both:
+        _guarded(cycle, stream, lambda s=stream: capture(cycle, [s]))
+    if Stream.STUDENTS in both:
+        _guarded(cycle, Stream.STUDENTS, lambda: watch_releases(cycle))
+    with cycle.read() as uow:
+        due = uow.outbox.due(cycle.clock.now()) | {attempt.stream for attempt in uow.attempts.unanswered()}
+    for stream in both:
+        if stream in due or _woken(cycle, stream):
+            _guarded(cycle, stream, lambda s=stream: push_stream(cycle, s))
+        if stream is Stream.STUDENTS:
+            cycle.report.releases.enrolled += close_enrolled(cycle)
+
+
+def _woken(cycle: Cycle, stream: Stream) -> bool:
+    """Whether what was sent before this stream has made entries of it due."""
+    with cycle.read() as uow:
+        return stream in uow.outbox.due(cycle.clock.now())
+
+
+# --- the report --------------------------------------------------------------------------------------------------
+
+_OUTCOMES = {
+    EntryState.WAITING: "waiting",
+    EntryState.RETRY: "retrying",
+    EntryState.PENDING: "retrying",
+    EntryState.LEASED: "unknown",
+    EntryState.UNKNOWN: "unknown",
+    EntryState.HELD: "held",
+}
+
+
+def _count_backlog(uow: UnitOfWork, cycle: Cycle, *, login_needed: bool) -> None:
+    """What is still in the outbox counts under the reason why it is there; rejected ones are the quarantine's."""
+    report = cycle.report
+    for (stream, state, reason), count in uow.outbox.counts().items():
+        if stream not in report.streams or state not in _OUTCOMES:
+            continue
+        entry = report.stream(stream)
+        stuck_at_login = login_needed and state in (EntryState.PENDING, EntryState.RETRY)
+        entry.push.add("waiting" if stuck_at_login else _OUTCOMES[state], count)
+        why = WaitingFor.LOGIN if stuck_at_login else reason
+        if why is not None:
+            entry.waiting[why.value] = entry.waiting.get(why.value, 0) + count
+    for (stream, reason_parked), count in uow.inbox.counts().items():
+        if stream in report.streams and reason_parked in ("parent", "decision"):
+            waiting = report.stream(stream).waiting
+            waiting[reason_parked] = waiting.get(reason_parked, 0) + count
+    if Stream.STUDENTS in report.streams:
+        entry = report.stream(Stream.STUDENTS)
+        cards = open_count(uow) - sum(
+            count
+            for (stream, _, reason), count in uow.outbox.counts().items()
+            if stream is Stream.STUDENTS and reason is WaitingFor.RELEASE
+        )
+        if cards > 0:
+            entry.push.add("waiting", cards)
+            entry.waiting["release"] = entry.waiting.get("release", 0) + cards
+        counts = uow.releases.counts()
+        report.releases.not_released = counts.get("not_released", 0)
+        report.releases.released = counts.get("released", 0)

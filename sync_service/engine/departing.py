@@ -1,0 +1,129 @@
+"""Preloading for a push: everything due entries need to be planned, in a constant number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from sync_service.domain.errors import RecordError
+from sync_service.domain.links import LocalId, RemoteId
+from sync_service.domain.matching import NoLesson, WhichLesson, place_cell
+from sync_service.domain.outbox import Entry
+from sync_service.domain.pushing import Enrolment, PushPage, Windows
+from sync_service.domain.records import Values
+from sync_service.domain.releases import ReleaseState
+from sync_service.domain.streams import SPECS, Stream, StreamSpec
+from sync_service.engine.capture import normalised, slot_of
+from sync_service.engine.context import Cycle
+from sync_service.engine.stores import UnitOfWork
+
+Rows = Mapping[LocalId, Values | RecordError]
+
+
+def load_push(cycle: Cycle, uow: UnitOfWork, stream: Stream, entries: Sequence[Entry]) -> PushPage:
+    """Today's rows of the entries with links, parents, conflicts, windows and permissions."""
+    spec = SPECS[stream]
+    ids = [entry.local_id for entry in entries]
+    rows = normalised(cycle.normalise, stream, uow.staging.rows(stream, ids))
+    links = uow.links.by_local(stream, ids)
+    known = [row for row in rows.values() if not isinstance(row, RecordError)]
+    # A deleted mark is judged by the lesson of its base.
+    known.extend(link.base.local for local_id, link in links.items() if local_id not in rows)
+    return PushPage(
+        spec=spec,
+        policy=cycle.policies[stream],
+        entries=entries,
+        rows=rows,
+        links=links,
+        parents=parent_remote_ids(uow, spec, known),
+        windows=_windows(cycle, uow, stream, known),
+        conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
+        enrolments=_enrolments(uow, stream, ids),
+        with_linked_child=_with_linked_child(uow, stream, ids),
+        doubts=_doubts(uow, stream, rows),
+    )
+
+
+def parent_remote_ids(
+    uow: UnitOfWork, spec: StreamSpec, rows: Sequence[Values]
+) -> dict[Stream, dict[LocalId, RemoteId]]:
+    """Regional ids of every parent the rows name; one statement per parent stream."""
+    wanted: dict[Stream, set[LocalId]] = {stream: set() for stream in spec.references.values()}
+    for row in rows:
+        for field, stream in spec.references.items():
+            if (local_id := row.get(field)) is not None:
+                wanted[stream].add(LocalId(int(local_id)))
+    return {stream: uow.links.remote_ids(stream, ids) if ids else {} for stream, ids in wanted.items()}
+
+
+def _ids(rows: Sequence[Values], field: str) -> set[LocalId]:
+    return {LocalId(int(value)) for row in rows if (value := row.get(field)) is not None}
+
+
+def _windows(cycle: Cycle, uow: UnitOfWork, stream: Stream, rows: Sequence[Values]) -> Windows:
+    today, zone = cycle.today(), ZoneInfo(cycle.school.zone)
+    if stream in (Stream.MARKS, Stream.ATTENDANCE):
+        lessons = uow.staging.lesson_dates(_ids(rows, "lesson_id"))
+        late = _late_entry(uow, {LocalId(class_id) for _, class_id in lessons.values()})
+        return Windows(today=today, zone=zone, lessons={int(i): v for i, v in lessons.items()}, late_entry=late)
+    if stream is Stream.FINAL_MARKS:
+        periods = uow.staging.rows(Stream.PERIODS, _ids(rows, "period_id"))
+        classes = uow.staging.current_class(_ids(rows, "student_id"))
+        return Windows(
+            today=today,
+            zone=zone,
+            periods={int(i): str(row["ends_on"]) for i, row in periods.items()},
+            classes={int(i): class_id for i, class_id in classes.items()},
+            late_entry=_late_entry(uow, {LocalId(class_id) for class_id in classes.values()}),
+        )
+    return Windows(today=today, zone=zone)
+
+
+def _late_entry(uow: UnitOfWork, class_ids: set[LocalId]) -> dict[int, str | None]:
+    rows = uow.staging.rows(Stream.CLASSES, class_ids) if class_ids else {}
+    found: dict[int, str | None] = {}
+    for local_id, row in rows.items():
+        until = row.get("late_entry_until")
+        found[int(local_id)] = None if until is None else str(until)
+    return found
+
+
+def _enrolments(uow: UnitOfWork, stream: Stream, ids: Sequence[LocalId]) -> dict[LocalId, Enrolment]:
+    if stream is not Stream.STUDENTS:
+        return {}
+    return {
+        student_id: Enrolment(person_id=None if release.new_card else release.person_id)
+        for student_id, release in uow.releases.by_student(ids).items()
+        if release.state is ReleaseState.RELEASED and (release.new_card or release.person_id)
+    }
+
+
+def _with_linked_child(uow: UnitOfWork, stream: Stream, ids: Sequence[LocalId]) -> frozenset[LocalId]:
+    if stream is not Stream.GUARDIANS:
+        return frozenset()
+    pairs = uow.staging.where(Stream.GUARDIANSHIPS, "guardian_id", ids).values()
+    linked = uow.links.remote_ids(Stream.STUDENTS, {LocalId(int(row["student_id"] or 0)) for row in pairs})
+    return frozenset(LocalId(int(row["guardian_id"] or 0)) for row in pairs if row["student_id"] in linked)
+
+
+def _doubts(uow: UnitOfWork, stream: Stream, rows: Rows) -> dict[LocalId, NoLesson | WhichLesson]:
+    """Why a cell has no lesson yet."""
+    slots = {
+        local_id: slot
+        for local_id, row in rows.items()
+        if not isinstance(row, RecordError) and row.get("lesson_id") is None and (slot := slot_of(row))
+    }
+    if not slots or stream not in (Stream.MARKS, Stream.ATTENDANCE):
+        return {}
+    lessons = uow.staging.lessons_on(set(slots.values()))
+    used = uow.staging.ordinals_used(set(slots.values()))
+    found: dict[LocalId, NoLesson | WhichLesson] = {}
+    for local_id, slot in slots.items():
+        row = rows[local_id]
+        ordinal = None if isinstance(row, RecordError) else row.get("lesson_ordinal")
+        place = place_cell(
+            ordinal if isinstance(ordinal, int) else None, lessons.get(slot, []), used.get(slot, set())
+        )
+        if isinstance(place, NoLesson | WhichLesson):
+            found[local_id] = place
+    return found

@@ -1,0 +1,165 @@
+"""Push: due outbox entries leave in batches, each under an attempt that is stored before it is sent.
+
+    prepare   one transaction: claim, plan from today's rows, store the attempt
+    send      no transaction is open
+    settle    one transaction: links, bases, entries, journal, quarantine
+
+An attempt found unanswered belongs to a request whose outcome nobody knows: it is read back first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sync_service.domain.errors import OutcomeUnknown, SyncError, TransientError
+from sync_service.domain.guards import deletions_pass
+from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
+from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import Cycle
+from sync_service.engine.departing import load_push
+from sync_service.engine.ports import Op, WriteItem
+from sync_service.engine.readback import read_back
+from sync_service.engine.settle import back_off, settle
+from sync_service.engine.stores import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A stored attempt and the same items as they leave."""
+
+    attempt: Attempt
+    items: tuple[WriteItem, ...]
+
+
+def push_stream(cycle: Cycle, stream: Stream) -> None:
+    """Send everything due of one stream; raises at the first error that concerns more than a record."""
+    read_back(cycle, stream)
+    _guard_deletions(cycle, stream)
+    while True:
+        cycle.check_stop()
+        more, prepared = _prepare(cycle, stream)
+        if prepared is not None:
+            _send(cycle, stream, prepared)
+        elif not more:
+            return
+
+
+def _guard_deletions(cycle: Cycle, stream: Stream) -> None:
+    """Too many deletions at once are held, all of them; the rest of the stream goes on (invariant 7)."""
+    with cycle.write() as uow:
+        doomed = uow.outbox.deletions(stream)
+        if doomed and not deletions_pass(len(doomed), of=uow.links.count(stream)):
+            uow.outbox.save([replace(entry, state=EntryState.HELD) for entry in doomed])
+            uow.commit()
+
+
+def _prepare(cycle: Cycle, stream: Stream) -> tuple[bool, Prepared | None]:
+    """(whether entries were claimed, what is to be sent of them)."""
+    with cycle.write() as uow:
+        entries = uow.outbox.claim(stream, cycle.remote.batch_limit, cycle.clock.now())
+        if not entries:
+            return False, None
+        page = load_push(cycle, uow, stream, entries)
+        departure = plan_push(page)
+        prepared = _record(cycle, uow, page, departure)
+        cycle.probe("push.prepare.before_commit")
+        uow.commit()
+    cycle.probe("push.prepare.after_commit")
+    counts = cycle.report.stream(stream).push
+    for outcome, count in departure.counts.items():
+        counts.add(outcome, count)
+    return True, prepared
+
+
+def _record(cycle: Cycle, uow: UnitOfWork, page: PushPage, departure: Departure) -> Prepared | None:
+    stream = page.spec.stream
+    leased = {item.entry_id for item in departure.items}
+    changed = list(departure.changed)
+    changed.extend(
+        replace(
+            entry,
+            state=EntryState.LEASED,
+            tries=entry.tries + 1,
+            waiting=None,
+            waits_for=None,
+            not_before=None,
+            dirty_again=False,
+        )
+        for entry in page.entries
+        if entry.entry_id in leased
+    )
+    uow.outbox.save(changed)
+    uow.outbox.remove(departure.done)
+    uow.quarantine.put(departure.quarantine)
+    if not departure.items:
+        return None
+    items = tuple(
+        WriteItem(
+            client_ref=item.client_ref,
+            op=Op(item.op),
+            remote_id=item.remote_id,
+            version=item.version,
+            values=_leaving(page, item),
+        )
+        for item in departure.items
+    )
+    key = idempotency_key(cycle.school.code, stream, items)
+    attempt_id = uow.attempts.record(stream, key, departure.items)
+    attempt = Attempt(attempt_id=attempt_id, stream=stream, key=key, items=tuple(departure.items))
+    return Prepared(attempt=attempt, items=items)
+
+
+def _leaving(page: PushPage, item: AttemptItem) -> dict[str, str | int | bool | None]:
+    values = to_remote_references(page.spec, item.values, page.parents)
+    if item.op == Op.CREATE:
+        return {name: value for name, value in values.items() if value is not None}
+    return values
+
+
+def idempotency_key(school: str, stream: Stream, items: Sequence[WriteItem]) -> str:
+    """New for every attempt, the same for every repetition of the request of one attempt."""
+    content = [[i.client_ref, i.op.value, i.version, i.values] for i in items]
+    text = json.dumps([school, stream.value, uuid.uuid4().hex, content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
+    attempt = prepared.attempt
+    try:
+        cycle.probe("push.before_send")
+        results = cycle.remote.write(stream, prepared.items, key=attempt.key)
+        cycle.probe("push.after_send")
+    except OutcomeUnknown:
+        _mark(cycle, attempt, AttemptState.UNKNOWN, EntryState.UNKNOWN)
+        read_back(cycle, stream)
+        return
+    except SyncError as error:
+        state = EntryState.RETRY if isinstance(error, TransientError) else EntryState.PENDING
+        _mark(cycle, attempt, AttemptState.ANSWERED, state)
+        raise
+    settle(cycle, attempt, results)
+
+
+def _mark(cycle: Cycle, attempt: Attempt, attempt_state: AttemptState, entry_state: EntryState) -> None:
+    """Nothing of the batch is acknowledged; its entries wait for what ``entry_state`` says."""
+    with cycle.write() as uow:
+        entries = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
+        now = cycle.clock.now()
+        uow.outbox.save(
+            [
+                replace(
+                    entry,
+                    state=entry_state,
+                    not_before=now + back_off(entry.tries) if entry_state is EntryState.RETRY else None,
+                )
+                for entry in entries.values()
+            ]
+        )
+        uow.attempts.close(attempt.attempt_id, attempt_state)
+        cycle.probe("push.mark.before_commit")
+        uow.commit()

@@ -1,0 +1,232 @@
+"""Settle an answered batch: every item gets its outcome, in one transaction.
+
+Items the region refused because it knows more than we do (stale version, duplicate, not found) are read
+first, so that the transaction plans on facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
+from sync_service.domain.inbox import QuarantineItem
+from sync_service.domain.links import LocalId, RemoteId
+from sync_service.domain.matching import Match, Matched
+from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
+from sync_service.domain.planning import localise, plan_page
+from sync_service.domain.records import Values
+from sync_service.domain.releases import ReleaseState
+from sync_service.domain.reports import WaitingFor
+from sync_service.domain.streams import SPECS, RemoteRecord, Stream
+from sync_service.engine.apply import apply
+from sync_service.engine.context import Cycle
+from sync_service.engine.loading import load_page, parents_of
+from sync_service.engine.ports import WriteResult, WriteStatus
+from sync_service.engine.stores import UnitOfWork
+
+MOST_STALE_TRIES = 5
+LONGEST_BACK_OFF = timedelta(hours=1)
+
+
+def back_off(tries: int) -> timedelta:
+    """30 s, doubled with every try, at most an hour."""
+    return min(timedelta(seconds=30 * 2 ** min(max(tries - 1, 0), 12)), LONGEST_BACK_OFF)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Settlement:
+    acks: list[Acknowledged] = field(default_factory=list)
+    changed: list[Entry] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    quarantine: list[QuarantineItem] = field(default_factory=list)
+    reread: list[RemoteRecord] = field(default_factory=list)
+    matches: dict[RemoteId, Match] = field(default_factory=dict)
+    not_released: list[LocalId] = field(default_factory=list)
+    acked: int = 0
+    rejected: int = 0
+
+
+def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult]) -> None:
+    """Write down what became of each item of an attempt."""
+    stream = attempt.stream
+    asked = [
+        result.remote_id or item.remote_id
+        for item, result in zip(attempt.items, results, strict=True)
+        if result.status in (WriteStatus.STALE, WriteStatus.DUPLICATE, WriteStatus.NOT_FOUND)
+    ]
+    ids = [remote_id for remote_id in asked if remote_id is not None]
+    fresh = {r.remote_id: r for r in cycle.remote.get(stream, ids).records} if ids else {}
+    with cycle.write() as uow:
+        settlement = _judge(uow, cycle, attempt, results, fresh)
+        uow.outbox.save(settlement.changed)
+        uow.outbox.remove(settlement.removed)
+        uow.quarantine.put(settlement.quarantine)
+        _apply_acks(cycle, uow, stream, settlement.acks)
+        if settlement.reread:
+            page = load_page(uow, cycle.policies, stream, settlement.reread, matches=settlement.matches)
+            apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
+        if settlement.not_released:
+            _not_released_again(cycle, uow, settlement.not_released)
+        uow.attempts.close(attempt.attempt_id, AttemptState.ANSWERED, [r.status.value for r in results])
+        cycle.probe("push.settle.before_commit")
+        uow.commit()
+    cycle.probe("push.settle.after_commit")
+    counts = cycle.report.stream(stream).push
+    counts.add("acked", settlement.acked)
+    counts.add("rejected", settlement.rejected)
+
+
+def _judge(
+    uow: UnitOfWork,
+    cycle: Cycle,
+    attempt: Attempt,
+    results: Sequence[WriteResult],
+    fresh: Mapping[RemoteId, RemoteRecord],
+) -> _Settlement:
+    found = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
+    linked = uow.links.by_remote(attempt.stream, list(fresh))
+    settlement = _Settlement()
+    stored = [result.stored for result in results if result.stored is not None]
+    parents = parents_of(uow, SPECS[attempt.stream], stored)
+    for item, result in zip(attempt.items, results, strict=True):
+        entry = found.get(item.local_id)
+        match result.status:
+            case WriteStatus.DONE:
+                settlement.acks.append(_acknowledged(attempt.stream, item, result, parents))
+                settlement.acked += 1
+                _finish(settlement, entry)
+            case WriteStatus.STALE | WriteStatus.NOT_FOUND | WriteStatus.DUPLICATE:
+                remote_id = result.remote_id or item.remote_id
+                record = None if remote_id is None else fresh.get(remote_id)
+                if record is None or (record.remote_id in linked and item.remote_id != record.remote_id):
+                    _reject(settlement, attempt.stream, item, entry, result)
+                    continue
+                settlement.reread.append(record)
+                if result.status is WriteStatus.DUPLICATE:
+                    settlement.matches[record.remote_id] = Matched(item.local_id, "duplicate")
+                if result.status is WriteStatus.NOT_FOUND:
+                    _retry(settlement, cycle, entry)
+                else:
+                    _try_again(settlement, cycle, entry)
+            case WriteStatus.NOT_DONE:
+                _try_again(settlement, cycle, entry)
+            case WriteStatus.NOT_RELEASED:
+                settlement.not_released.append(item.local_id)
+                _wait(settlement, entry, WaitingFor.RELEASE, f"releases:{item.local_id}")
+            case WriteStatus.WINDOW_CLOSED:
+                _wait(settlement, entry, WaitingFor.PERMIT, "classes")
+            case WriteStatus.INVALID:
+                _reject(settlement, attempt.stream, item, entry, result)
+            case WriteStatus.FAILED:
+                _retry(settlement, cycle, entry)
+    return settlement
+
+
+def _acknowledged(
+    stream: Stream,
+    item: AttemptItem,
+    result: WriteResult,
+    parents: Mapping[Stream, Mapping[RemoteId, LocalId]],
+) -> Acknowledged:
+    stored: Values | None = None
+    if result.stored is not None:
+        incoming = localise(SPECS[stream], result.stored, parents)
+        stored = incoming.values if incoming.missing is None else None
+    remote_id = result.remote_id or item.remote_id
+    if remote_id is None:
+        raise AssertionError(f"{stream.value}: a write was acknowledged without an id; the connector must refuse it")
+    return Acknowledged(
+        item=item,
+        remote_id=remote_id,
+        version=result.version,
+        change_version=result.change_version,
+        stored=stored,
+    )
+
+
+def _finish(settlement: _Settlement, entry: Entry | None) -> None:
+    """A record that changed while it was under way is due again."""
+    if entry is None:
+        return
+    if entry.dirty_again:
+        settlement.changed.append(
+            replace(entry, state=EntryState.PENDING, dirty_again=False, tries=0, code=None, not_before=None)
+        )
+    else:
+        settlement.removed.append(entry.entry_id)
+
+
+def _try_again(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
+    if entry is None:
+        return
+    if entry.tries >= MOST_STALE_TRIES:
+        _retry(settlement, cycle, entry)
+    else:
+        settlement.changed.append(replace(entry, state=EntryState.PENDING, dirty_again=False))
+
+
+def _retry(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
+    if entry is not None:
+        later = cycle.clock.now() + back_off(entry.tries)
+        settlement.changed.append(replace(entry, state=EntryState.RETRY, not_before=later))
+
+
+def _wait(settlement: _Settlement, entry: Entry | None, reason: WaitingFor, key: str) -> None:
+    if entry is not None:
+        settlement.changed.append(replace(entry, state=EntryState.WAITING, waiting=reason, waits_for=key))
+
+
+def _reject(
+    settlement: _Settlement, stream: Stream, item: AttemptItem, entry: Entry | None, result: WriteResult
+) -> None:
+    code = result.code or result.status.value
+    settlement.quarantine.append(
+        QuarantineItem(
+            stream=stream,
+            direction="push",
+            code=code,
+            signature=f"{stream.value}:{code}:{result.detail}",
+            reason=(
+                f"ГИС не приняла запись ({code}{': ' + result.detail if result.detail else ''}). "
+                "Исправьте запись в базе школы: она будет отправлена снова."
+            ),
+            local_id=item.local_id,
+            remote_id=item.remote_id,
+        )
+    )
+    settlement.rejected += 1
+    if entry is not None:
+        settlement.changed.append(replace(entry, state=EntryState.REJECTED, code=code, dirty_again=False))
+        if entry.dirty_again:
+            settlement.changed[-1] = replace(settlement.changed[-1], state=EntryState.PENDING)
+
+
+def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Acknowledged]) -> None:
+    if not acks:
+        return
+    ids = [ack.item.local_id for ack in acks]
+    links = uow.links.by_local(stream, ids)
+    page = AckPage(
+        stream=stream,
+        policy=cycle.policies[stream],
+        acks=tuple(acks),
+        rows=uow.staging.rows(stream, ids),
+        links=links,
+        conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
+    )
+    apply(uow, plan_acks(page), actor=cycle.actor, cause=cycle.report.run_id)
+
+
+def _not_released_again(cycle: Cycle, uow: UnitOfWork, students: Sequence[LocalId]) -> None:
+    """The region refused the enrolment: the pupil is still enrolled elsewhere after all."""
+    releases = uow.releases.by_student(students).values()
+    now = cycle.clock.now()
+    uow.releases.save(
+        [
+            replace(release, state=ReleaseState.NOT_RELEASED, updated_at=now)
+            for release in releases
+            if release.state is ReleaseState.RELEASED
+        ]
+    )
