@@ -1,0 +1,143 @@
+"""Connections to the database: how a transaction begins, what is durable, which errors come out.
+
+SQLite runs with the driver in autocommit mode and our own BEGIN: Python's default opens transactions late,
+loses the rollback of DDL and fails at once with «database is locked» when a reader turns writer. Writers begin
+with BEGIN IMMEDIATE and queue up for ``BUSY_SECONDS``.
+
+``synchronous=FULL``: with NORMAL a power failure may take back the last transactions of a WAL database. An
+attempt that left for the region must not be forgotten, or its records would be sent twice (invariant 5), and an
+acknowledged page costs one fsync per thousand records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from sync_service.domain.errors import ConfigError, FatalError, TransientError
+
+BUSY_SECONDS = 30
+CACHE_KIB = 32 * 1024
+CHECKPOINT_PAGES = 4000  # 16 MiB of log before a checkpoint: fewer rewrites of the same index pages
+
+# SQLSTATEs after which the same transaction may succeed: serialization, deadlock, lock timeout, lost connection.
+_RETRY_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
+
+
+def parse_url(text: str) -> URL:
+    """The database URL with its driver. Raises ConfigError on anything but a SQLite file or PostgreSQL."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ConfigError(
+            ["database_url is not a URL; expected sqlite:///file.sqlite or postgresql://user@host/name"]
+        ) from None
+    match url.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            if not url.database or url.database == ":memory:" or url.query.get("mode") == "memory":
+                raise ConfigError(["database_url: SQLite needs a file; a database in memory has one connection only"])
+            return url.set(drivername="sqlite")
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise ConfigError([f"database_url: {other!r} is not supported; use sqlite:/// or postgresql://"])
+
+
+def create(text: str, *, durable: bool = True) -> Engine:
+    """An engine for ``text``; makes no connection. ``durable=False`` (SQLite only) trades power-failure safety
+    for speed and is meant for throw-away databases of simulations."""
+    url = parse_url(text)
+    # Statement parameters and PostgreSQL's DETAIL lines hold personal data: they never reach a message.
+    if url.drivername == "sqlite":
+        return _sqlite(url, durable)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"options": "-c timezone=UTC -c datestyle=ISO,YMD", "application_name": "ecp-sync"},
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _sqlite(url: URL, durable: bool) -> Engine:
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+    )
+
+    def prepare(driver: Any, _record: object) -> None:
+        cursor = driver.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_SECONDS * 1000}",
+            "journal_mode = WAL",
+            f"synchronous = {'FULL' if durable else 'OFF'}",
+            "foreign_keys = ON",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            "temp_store = MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _prepare_postgres(driver: Any, _record: object) -> None:
+    from psycopg.types.string import TextLoader
+
+    driver.adapters.register_loader("date", TextLoader)  # a date is ISO text everywhere in this product
+
+
+@contextmanager
+def connected(engine: Engine, *, writing: bool) -> Iterator[Connection]:
+    """A connection inside an open transaction that is rolled back unless the caller commits it.
+
+    ``writing=False`` gives one consistent snapshot that refuses writes.
+    """
+    with translated(), engine.connect() as plain:
+        if engine.dialect.name == "sqlite":
+            connection = plain.execution_options(begin="BEGIN IMMEDIATE" if writing else "BEGIN")
+        elif writing:
+            connection = plain
+        else:
+            connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        guarded = not writing and engine.dialect.name == "sqlite"
+        with connection.begin() as transaction:
+            if guarded:
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            try:
+                yield connection
+            finally:
+                if guarded:
+                    connection.exec_driver_sql("PRAGMA query_only = OFF")
+                if transaction.is_active:
+                    transaction.rollback()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Database errors become ours; their texts are dropped, because they may quote values."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translate(error) from None
+
+
+def _translate(error: DBAPIError) -> TransientError | FatalError:
+    cause = error.orig
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or type(cause).__name__
+    if error.connection_invalidated or code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", *_RETRY_STATES)):
+        return TransientError(f"the database is busy or unreachable ({code}); nothing was written, try again")
+    if code == "OperationalError":  # psycopg without an SQLSTATE: the server could not be reached
+        return TransientError("the database cannot be reached; check database_url and that the server runs")
+    return FatalError(f"the database refused a statement ({code}); nothing was written, run doctor")

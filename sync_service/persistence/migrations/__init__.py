@@ -1,0 +1,1 @@
+"""Alembic's scripts; run through :func:`sync_service.persistence.migrate.migrate`."""

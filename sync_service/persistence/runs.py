@@ -1,0 +1,126 @@
+"""Runs and their reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, desc, insert, select, update
+
+from sync_service.domain.links import SchoolId
+from sync_service.domain.reports import (
+    PullCounts,
+    PushCounts,
+    ReleaseCounts,
+    RunReport,
+    RunStatus,
+    StreamReport,
+)
+from sync_service.domain.streams import Stream
+from sync_service.persistence.engine import connected
+from sync_service.persistence.json_text import dump, load
+from sync_service.persistence.moments import moment, stamp
+from sync_service.persistence.schema.state import leases, runs
+
+
+def report_from_json(document: dict[str, Any]) -> RunReport:
+    """The inverse of ``RunReport.to_json``."""
+    streams = {
+        Stream(name): StreamReport(
+            pull=PullCounts(**entry["pull"]),
+            push=PushCounts(**entry.get("push", {})),
+            waiting=dict(entry["waiting"]),
+            error=entry["error"],
+        )
+        for name, entry in document["streams"].items()
+    }
+    return RunReport(
+        run_id=document["run_id"],
+        school=document["school"],
+        status=RunStatus(document["status"]),
+        started_at=document["started_at"],
+        finished_at=document["finished_at"],
+        streams=streams,
+        releases=ReleaseCounts(**document["releases"]),
+        error=document["error"],
+    )
+
+
+class SqlRuns:
+    """Own short transactions: a run is on record even when all of its work is rolled back."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start(self, school: SchoolId, report: RunReport, trigger: str) -> None:
+        with connected(self._engine, writing=True) as connection:
+            connection.execute(
+                insert(runs).values(run_id=report.run_id, school_id=school, trigger=trigger, **_columns(report))
+            )
+            connection.commit()
+
+    def finish(self, school: SchoolId, report: RunReport) -> None:
+        with connected(self._engine, writing=True) as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.run_id == report.run_id, runs.c.school_id == school)
+                .values(**_columns(report))
+            )
+            connection.commit()
+
+    def recover(self, school: SchoolId) -> int:
+        """Runs left «running» by a dead process become «interrupted»; returns how many.
+
+        To be called by who has just taken leases. A run that itself still holds a lease (its id is the lease's
+        holder) is alive and stays as it is.
+        """
+        alive = select(leases.c.holder).where(leases.c.school_id == school, leases.c.holder.is_not(None))
+        with connected(self._engine, writing=True) as connection:
+            left = connection.execute(
+                select(runs.c.report).where(
+                    runs.c.school_id == school,
+                    runs.c.status == RunStatus.RUNNING.value,
+                    runs.c.run_id.not_in(alive),
+                )
+            ).scalars()
+            reports = [report_from_json(load(text)) for text in left]
+            for report in reports:
+                closed = replace(report, status=RunStatus.INTERRUPTED)
+                connection.execute(
+                    update(runs).where(runs.c.run_id == report.run_id).values(**_columns(closed))
+                )
+            connection.commit()
+        return len(reports)
+
+    def latest(self, school: SchoolId, limit: int = 20) -> list[RunReport]:
+        """Newest first."""
+        query = (
+            select(runs.c.report)
+            .where(runs.c.school_id == school)
+            .order_by(desc(runs.c.started_at), desc(runs.c.run_id))
+            .limit(limit)
+        )
+        with connected(self._engine, writing=False) as connection:
+            found = connection.execute(query).scalars().all()
+        return [report_from_json(load(text)) for text in found]
+
+    def get(self, run_id: str) -> RunReport | None:
+        with connected(self._engine, writing=False) as connection:
+            text = connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar()
+        return None if text is None else report_from_json(load(text))
+
+
+def _columns(report: RunReport) -> dict[str, Any]:
+    finished = None if report.finished_at is None else stamp(moment(report.finished_at))
+    return {
+        "status": report.status.value,
+        "started_at": stamp(moment(report.started_at)),
+        "finished_at": finished,
+        "report": dump(report.to_json()),
+    }
+
+
+def started(report: RunReport) -> datetime:
+    """When a stored run began, aware, in UTC."""
+    return moment(report.started_at)

@@ -1,0 +1,154 @@
+"""The audit journal on disk: appended at commit, verified as a whole, erased pupil by pupil.
+
+The digest of an entry is chained over the previous entry's digest, a header that names the entry and every
+item's record, and the digests of the items' salted values. While salt and values exist an item's digest is
+computed from them; erasing replaces both by the digest, so that the chain still holds (invariant 15).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from sync_service.domain.audit import AuditEntry, AuditItem, entry_digest, item_digest
+from sync_service.persistence.json_text import dump_bytes
+from sync_service.persistence.moments import moment, stamp
+from sync_service.persistence.schema import state
+from sync_service.persistence.transactions import Transaction
+
+SALT_BYTES = 16
+START = b""  # what the first entry of a school is chained to
+_BATCH = 2000
+
+_HEAD = "SELECT t.seq, t.digest FROM audit_heads AS t WHERE t.school_id = ? {lock}"
+_MOVE_HEAD = "ON CONFLICT (school_id) DO UPDATE SET seq = excluded.seq, digest = excluded.digest"
+_ENTRIES = (
+    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest FROM audit AS t"
+    " WHERE t.school_id = ? AND t.seq > ? ORDER BY t.seq LIMIT ?"
+)
+_ITEMS = (
+    "SELECT t.entry_id, t.id, t.stream, t.act, t.local_id, t.remote_id, t.student_id, t.digest, t.salt, t.payload"
+    " FROM audit_items AS t WHERE t.entry_id {ints} ORDER BY t.entry_id, t.id"
+)
+_OF_STUDENTS = (
+    "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
+    " WHERE t.school_id = ? AND t.student_id {ints} AND t.salt IS NOT NULL ORDER BY t.id {lock}"
+)
+
+
+def _header(seq: int, at: str, actor: str, act: str, cause: str, note: str, records: list[Any]) -> bytes:
+    return dump_bytes([seq, at, actor, act, cause, note, records])
+
+
+def _payload(item: AuditItem) -> bytes:
+    return dump_bytes([item.base_local, item.base_remote, item.before])
+
+
+class Audit:
+    """Entries of one unit of work are collected and chained at commit, in one go: on PostgreSQL the end of the
+    school's chain is locked only for that moment."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._collected: list[AuditEntry] = []
+
+    def append(self, entries: Sequence[AuditEntry]) -> None:
+        if not self._tx.writable:
+            raise RuntimeError("this unit of work is for reading")
+        self._collected += entries
+
+    def flush(self) -> None:
+        """Write what was appended; called once, right before the commit."""
+        if not self._collected:
+            return
+        seq, digest = self._locked_head()
+        at = stamp(self._tx.now())
+        entries: list[tuple[Any, ...]] = []
+        pending: list[tuple[AuditEntry, list[tuple[bytes, bytes]]]] = []
+        for entry in self._collected:
+            seq += 1
+            salts = os.urandom(SALT_BYTES * len(entry.items))
+            secrets = [
+                (salts[n * SALT_BYTES : (n + 1) * SALT_BYTES], _payload(item)) for n, item in enumerate(entry.items)
+            ]
+            records = [[i.stream, i.act, i.local_id, i.remote_id, i.student_id] for i in entry.items]
+            header = _header(seq, at, entry.actor, entry.act, entry.cause, entry.note, records)
+            digest = entry_digest(digest, header, (item_digest(*secret) for secret in secrets))
+            entries.append((seq, at, entry.actor, str(entry.act), entry.cause, entry.note, digest))
+            pending.append((entry, secrets))
+        columns = ("seq", "at", "actor", "act", "cause", "note", "digest")
+        ids = self._tx.insert_new(state.audit, columns, entries)
+        rows = (
+            (
+                entry_id,
+                item.stream.value,
+                item.act.value,
+                item.local_id,
+                item.remote_id,
+                item.student_id,
+                *secret,
+            )
+            for entry_id, (entry, secrets) in zip(ids, pending, strict=True)
+            for item, secret in zip(entry.items, secrets, strict=True)
+        )
+        self._tx.insert_new(
+            state.audit_items,
+            ("entry_id", "stream", "act", "local_id", "remote_id", "student_id", "salt", "payload"),
+            rows,
+        )
+        self._tx.insert(
+            state.audit_heads, ("school_id", "seq", "digest"), [(self._tx.school, seq, digest)], _MOVE_HEAD
+        )
+        self._collected = []
+
+    def _locked_head(self) -> tuple[int, bytes]:
+        head = self._head()
+        if head == (0, START):  # the first entry of a school: there must be a row to lock
+            columns = ("school_id", "seq", "digest")
+            row = (self._tx.school, 0, START)
+            self._tx.insert(state.audit_heads, columns, [row], "ON CONFLICT (school_id) DO NOTHING")
+            head = self._head()
+        return head
+
+    def _head(self) -> tuple[int, bytes]:
+        rows = self._tx.query(_HEAD, self._tx.school)
+        return (rows[0][0], bytes(rows[0][1])) if rows else (0, START)
+
+    def verify(self) -> str | None:
+        previous, expected = START, 1
+        for (_, seq, at, actor, act, cause, note, stored), items in self._chain():
+            if seq != expected:
+                return f"entry {expected} is missing"
+            digests: list[bytes] = []
+            for _, _, _, _, _, _, _, digest, salt, payload in items:
+                if digest is None and (salt is None or payload is None):
+                    return f"entry {seq}: an item has neither values nor digest"
+                digests.append(bytes(digest) if digest is not None else item_digest(bytes(salt), bytes(payload)))
+            records = [list(item[2:7]) for item in items]
+            header = _header(seq, stamp(moment(at)), actor, act, cause, note, records)
+            previous = entry_digest(previous, header, digests)
+            if previous != bytes(stored):
+                return f"entry {seq} does not match its digest"
+            expected += 1
+        last, digest = self._head()
+        if last != expected - 1:
+            return f"entries {expected} to {last} are missing" if last >= expected else "the end of the chain is lost"
+        return None if digest == previous else f"the end of the chain does not match entry {last}"
+
+    def _chain(self) -> Iterator[tuple[Sequence[Any], list[Sequence[Any]]]]:
+        """Every entry with its items, in order, a batch in memory at a time."""
+        after = 0
+        while entries := self._tx.query(_ENTRIES, self._tx.school, after, _BATCH // 20):
+            found = self._tx.query(_ITEMS, [entry[0] for entry in entries])
+            items = {entry_id: list(rows) for entry_id, rows in groupby(found, key=lambda row: row[0])}
+            for entry in entries:
+                yield entry, items.get(entry[0], [])
+            after = entries[-1][1]
+
+    def erase(self, student_ids: Iterable[int]) -> int:
+        """Erase the values of every item about these students; the chain still verifies. Returns how many."""
+        found = self._tx.query(_OF_STUDENTS, self._tx.school, list(student_ids))
+        rows = [(i, item_digest(bytes(salt), bytes(payload)), None, None) for i, salt, payload in found]
+        return self._tx.update(state.audit_items, ("digest", "salt", "payload"), rows)

@@ -1,0 +1,109 @@
+"""Conflicts: the case as the person saw it, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
+from sync_service.domain.links import LinkId
+from sync_service.domain.streams import Stream
+from sync_service.persistence.json_text import dump, load
+from sync_service.persistence.moments import moment, moment_or_none, stamp, stamp_or_none
+from sync_service.persistence.schema import state
+from sync_service.persistence.transactions import Transaction
+
+_COLUMNS = (
+    "t.id, t.stream, t.link_id, t.local_id, t.kind, t.clashes, t.state, t.opened_at, t.decided_at, t.decided_by,"
+    " t.choices"
+)
+_CASES = "SELECT " + _COLUMNS + " FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
+_COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
+_CHANGING = ("kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
+
+
+def _clash(clash: FieldClash) -> list[Any]:
+    return [
+        clash.field,
+        clash.group,
+        clash.local,
+        clash.remote,
+        clash.base_local,
+        clash.base_remote,
+        clash.has_base,
+    ]
+
+
+def _conflict(row: Sequence[Any]) -> Conflict:
+    conflict_id, stream, link_id, local_id, kind, clashes, case_state, opened, decided, by, choices = row
+    return Conflict(
+        conflict_id=conflict_id,
+        stream=Stream(stream),
+        link_id=link_id,
+        local_id=local_id,
+        kind=ConflictKind(kind),
+        clashes=tuple(
+            FieldClash(
+                field=field,
+                group=group,
+                local=local,
+                remote=remote,
+                base_local=base_local,
+                base_remote=base_remote,
+                has_base=has_base,
+            )
+            for field, group, local, remote, base_local, base_remote, has_base in load(clashes)
+        ),
+        state=ConflictState(case_state),
+        opened_at=moment(opened),
+        decided_at=moment_or_none(decided),
+        decided_by=by,
+        choices=tuple(
+            Choice(group=group, side=Side(side), values=values) for group, side, values in load(choices)
+        ),
+    )
+
+
+class Conflicts:
+    """Open and decided cases."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def open_for(self, links: Iterable[LinkId]) -> dict[LinkId, Conflict]:
+        wanted = list(links)
+        if not wanted:
+            return {}
+        rows = self._tx.search(_CASES, ("t.link_id {ints} AND t.state IN ('open', 'undoing')", wanted))
+        return {case.link_id: case for case in map(_conflict, rows)}
+
+    def save(self, conflicts: Sequence[Conflict]) -> list[int]:
+        now = self._tx.now()
+        new: list[tuple[Any, ...]] = []
+        known: list[tuple[Any, ...]] = []
+        for case in conflicts:
+            changing = (
+                case.kind.value,
+                dump([_clash(clash) for clash in case.clashes]),
+                case.state.value,
+                stamp(case.opened_at or now),
+                stamp_or_none(case.decided_at),
+                case.decided_by,
+                dump([[choice.group, choice.side.value, choice.values] for choice in case.choices]),
+            )
+            if case.conflict_id:
+                known.append((case.conflict_id, *changing))
+            else:
+                new.append((case.stream.value, case.link_id, case.local_id, *changing))
+        self._tx.update(state.conflicts, _CHANGING, known)  # first: a case that closes makes room for a new one
+        fresh = iter(self._tx.insert_new(state.conflicts, ("stream", "link_id", "local_id", *_CHANGING), new))
+        return [case.conflict_id or next(fresh) for case in conflicts]
+
+    def get(self, conflict_id: int) -> Conflict | None:
+        return next(map(_conflict, self._tx.search(_CASES, ("t.id = ?", conflict_id))), None)
+
+    def cases(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]:
+        return [_conflict(row) for row in self._tx.search(_CASES, ("t.state = ?", state), limit=limit)]
+
+    def counts(self) -> dict[Stream, int]:
+        return {Stream(name): count for name, count in self._tx.query(_COUNTS, self._tx.school)}

@@ -1,0 +1,35 @@
+"""The change journal: claimed and deleted in the same transaction, never read past a high-water mark."""
+
+from __future__ import annotations
+
+from sync_service.domain.links import LocalId
+from sync_service.domain.streams import Stream
+from sync_service.engine.stores import LocalChange
+from sync_service.persistence.transactions import Transaction
+
+# SKIP LOCKED is not wanted: the lease lets one capture per school and stream run.
+_CLAIM = (
+    "DELETE FROM changes WHERE id IN (SELECT t.id FROM changes AS t WHERE t.school_id = ? AND t.stream = ?"
+    " ORDER BY t.id LIMIT ? {lock}) RETURNING id, local_id"
+)
+_EXISTING = "SELECT t.id FROM {table} AS t WHERE t.school_id = ? AND t.id {ints}"
+_PENDING = "SELECT stream, count(*) FROM changes WHERE school_id = ? GROUP BY stream"
+
+
+class ChangeJournal:
+    """Rows that other programs, imports or the page changed."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def claim(self, stream: Stream, limit: int) -> list[LocalChange]:
+        claimed = sorted(tuple(row) for row in self._tx.query(_CLAIM, self._tx.school, stream.value, limit))
+        records = list(dict.fromkeys(local_id for _, local_id in claimed))
+        if not records:
+            return []
+        # What is there now decides, not the last operation noted: an id inserted anew after a deletion exists.
+        existing = {i for (i,) in self._tx.query(_EXISTING, self._tx.school, records, table=stream.value)}
+        return [LocalChange(local_id=LocalId(i), deleted=i not in existing) for i in records]
+
+    def pending(self) -> dict[Stream, int]:
+        return {Stream(name): count for name, count in self._tx.query(_PENDING, self._tx.school)}

@@ -1,0 +1,143 @@
+"""Links: one row per pair, its base as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sync_service.domain.links import (
+    Link,
+    LinkChange,
+    LinkId,
+    LinkState,
+    LocalId,
+    NewLink,
+    RemoteId,
+    Snapshot,
+)
+from sync_service.domain.streams import Stream
+from sync_service.persistence.json_text import dump, load
+from sync_service.persistence.schema import state
+from sync_service.persistence.transactions import Transaction
+
+_COLUMNS = (
+    "t.id, t.local_id, t.remote_id, t.base_local, t.base_remote, t.version, t.change_version, t.state,"
+    " t.evidence, t.previous_id"
+)
+_LIVE = (
+    "SELECT " + _COLUMNS + " FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    " AND t.{side} {among} ORDER BY t.id {lock}"
+)
+_CLOSED = (
+    "SELECT " + _COLUMNS + " FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state <> 'live'"
+    " AND t.{side} {among} AND NOT EXISTS (SELECT 1 FROM links AS n WHERE n.school_id = t.school_id"
+    " AND n.stream = t.stream AND n.{side} = t.{side} AND n.state = 'live') ORDER BY t.id {lock}"
+)
+_PAIRS = (
+    "SELECT t.local_id, t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    " AND t.{side} {among}"
+)
+_COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
+
+
+def _bases(base: Snapshot) -> tuple[str, str | None]:
+    local = dump(base.local)
+    if base.remote is base.local:
+        return local, None
+    remote = dump(base.remote)
+    return local, None if remote == local else remote
+
+
+def _link(row: Sequence[Any]) -> Link:
+    link_id, local_id, remote_id, base_local, base_remote, version, change_version, link_state, evidence, previous = row
+    local = load(base_local)
+    return Link(
+        link_id=link_id,
+        local_id=local_id,
+        remote_id=remote_id,
+        base=Snapshot(local, local if base_remote is None else load(base_remote)),
+        version=version,
+        change_version=change_version,
+        state=LinkState(link_state),
+        evidence=evidence,
+        previous_id=previous,
+    )
+
+
+class Links:
+    """Live pairs by either side; closed ones on request."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def by_remote(
+        self, stream: Stream, remote_ids: Iterable[RemoteId], *, closed: bool = False
+    ) -> dict[RemoteId, Link]:
+        rows = self._select(_CLOSED if closed else _LIVE, stream, "remote_id", "{texts}", list(remote_ids))
+        return {row[2]: _link(row) for row in rows}  # in order of id: the newest closed one stays
+
+    def by_local(self, stream: Stream, local_ids: Iterable[LocalId], *, closed: bool = False) -> dict[LocalId, Link]:
+        rows = self._select(_CLOSED if closed else _LIVE, stream, "local_id", "{ints}", list(local_ids))
+        return {row[1]: _link(row) for row in rows}
+
+    def local_ids(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, LocalId]:
+        rows = self._select(_PAIRS, stream, "remote_id", "{texts}", list(remote_ids))
+        return {remote: local for local, remote in rows}
+
+    def remote_ids(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, RemoteId]:
+        rows = self._select(_PAIRS, stream, "local_id", "{ints}", list(local_ids))
+        return {local: remote for local, remote in rows}
+
+    def _select(
+        self, template: str, stream: Stream, side: str, among: str, wanted: list[Any]
+    ) -> Sequence[Sequence[Any]]:
+        if not wanted:
+            return ()
+        return self._tx.query(template, self._tx.school, stream.value, wanted, side=side, among=among)
+
+    def insert(self, stream: Stream, links: Sequence[NewLink]) -> list[LinkId]:
+        columns = (
+            "stream",
+            "local_id",
+            "remote_id",
+            "state",
+            "version",
+            "change_version",
+            "base_local",
+            "base_remote",
+            "evidence",
+            "previous_id",
+        )
+        name, live = stream.value, LinkState.LIVE.value
+        rows = (
+            (
+                name,
+                link.local_id,
+                link.remote_id,
+                live,
+                link.version,
+                link.change_version,
+                *_bases(link.base),
+                link.evidence,
+                link.previous_id,
+            )
+            for link in links
+        )
+        return [LinkId(i) for i in self._tx.insert_new(state.links, columns, rows)]
+
+    def update(self, changes: Sequence[LinkChange]) -> None:
+        plain: list[tuple[Any, ...]] = []
+        moved: list[tuple[Any, ...]] = []
+        for change in changes:
+            row = (change.link_id, change.version, change.change_version, change.state.value)
+            if change.base is None:
+                plain.append(row)
+            else:
+                moved.append((*row, *_bases(change.base)))
+        columns = ("version", "change_version", "state")
+        self._tx.update(state.links, columns, plain)
+        self._tx.update(state.links, (*columns, "base_local", "base_remote"), moved)
+
+    def count(self, stream: Stream) -> int:
+        ((live,),) = self._tx.query(_COUNT, self._tx.school, stream.value)
+        return int(live)

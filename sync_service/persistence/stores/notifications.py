@@ -1,0 +1,56 @@
+"""Messages to people, each stored once by its key, and who the people are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sync_service.engine.ports import Notification, Role
+from sync_service.persistence.moments import moment, stamp
+from sync_service.persistence.schema import state
+from sync_service.persistence.transactions import Transaction
+
+_KNOWN = "SELECT key FROM notifications WHERE school_id = ? AND key {texts}"
+_CONTACTS = (
+    "SELECT t.address FROM contacts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
+)
+_LATEST = (
+    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
+    " WHERE t.school_id = ? {conditions} ORDER BY t.id DESC {limit}"
+)
+
+
+class Notifications:
+    """A repeat of a key is recognised and not told again."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def add(self, notifications: Sequence[Notification]) -> list[Notification]:
+        first = {n.key: n for n in reversed(notifications)}
+        if not first:
+            return []
+        known = {key for (key,) in self._tx.query(_KNOWN, self._tx.school, list(first))}
+        fresh = [n for key, n in reversed(first.items()) if key not in known]
+        now = stamp(self._tx.now())
+        self._tx.insert_new(
+            state.notifications,
+            ("key", "role", "subject", "body", "class_name", "severity", "created_at"),
+            [(n.key, n.role.value, n.subject, n.text, n.class_name, n.severity, now) for n in fresh],
+        )
+        return fresh
+
+    def contacts(self, role: str, class_name: str | None) -> list[str]:
+        rows = self._tx.search(_CONTACTS, ("t.role = ?", str(role)), ("t.class_name = ?", class_name))
+        return [address for (address,) in rows]
+
+    def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]:
+        return [
+            (
+                moment(at),
+                Notification(
+                    key=key, role=Role(role), subject=subject, text=body, class_name=class_name, severity=severity
+                ),
+            )
+            for at, key, role, subject, body, class_name, severity in self._tx.search(_LATEST, limit=limit)
+        ]

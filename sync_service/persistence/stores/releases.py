@@ -1,0 +1,215 @@
+"""The release watch: who might need one, the cases and their log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sync_service.domain.links import LocalId
+from sync_service.domain.releases import Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
+from sync_service.domain.streams import Stream
+from sync_service.engine.stores import Arrival
+from sync_service.persistence.moments import moment, moment_or_none, stamp, stamp_or_none
+from sync_service.persistence.schema import state
+from sync_service.persistence.stores.staging import shape_of
+from sync_service.persistence.transactions import Transaction
+
+_CASES = (
+    "SELECT t.id, t.student_id, t.release_case, t.state, t.movement_id, t.person_id, t.previous_school,"
+    " t.previous_phone, t.new_card, t.opened_at, t.updated_at, t.closed_at, t.closed_by FROM releases AS t"
+    " WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
+)
+_STEPS = (
+    "SELECT t.release_id, t.kind, t.actor, t.at, t.note, t.next_call_on FROM release_steps AS t"
+    " WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
+)
+_COUNTS = "SELECT state, count(*) FROM releases WHERE school_id = ? GROUP BY state"
+_OPEN = "t.state IN ('claimed', 'not_released', 'released', 'left')"
+_CHANGING = (
+    "student_id",
+    "movement_id",
+    "release_case",
+    "state",
+    "person_id",
+    "previous_school",
+    "previous_phone",
+    "new_card",
+    "opened_at",
+    "updated_at",
+    "closed_at",
+    "closed_by",
+)
+_WAITING_CARDS = """
+SELECT t.id, {student}, m.id, {movement}
+FROM students AS t LEFT JOIN movements AS m ON m.id = (
+  SELECT a.id FROM movements AS a
+  WHERE a.student_id = t.id AND a.school_id = t.school_id AND a.kind = 'arrival'
+  ORDER BY a.date DESC, a.id DESC LIMIT 1)
+WHERE t.school_id = ? AND NOT t.incomplete
+  AND NOT EXISTS (SELECT 1 FROM links AS l WHERE l.school_id = t.school_id AND l.stream = 'students'
+    AND l.local_id = t.id AND l.state = 'live')
+ORDER BY t.id {lock}
+"""
+_ACKNOWLEDGED = (
+    "EXISTS (SELECT 1 FROM links AS l WHERE l.school_id = {m}.school_id AND l.stream = 'movements'"
+    " AND l.local_id = {m}.id AND l.state = 'live')"
+)
+_LEAVERS = """
+SELECT t.id, {student}, m.id, {movement}
+FROM movements AS m JOIN students AS t ON t.id = m.student_id AND t.school_id = m.school_id
+WHERE m.school_id = ? AND m.kind = 'departure' AND {acknowledged}
+  AND NOT EXISTS (SELECT 1 FROM releases AS r WHERE r.school_id = m.school_id AND r.movement_id = m.id
+    AND r.release_case = 'D')
+  AND NOT EXISTS (SELECT 1 FROM movements AS n WHERE n.student_id = m.student_id AND n.school_id = m.school_id
+    AND (n.date > m.date OR (n.date = m.date AND n.id > m.id)) AND {later_acknowledged})
+ORDER BY t.id {lock}
+"""
+
+
+def _release(row: Sequence[Any]) -> Release:
+    (
+        release_id,
+        student_id,
+        case,
+        case_state,
+        movement_id,
+        person_id,
+        previous_school,
+        previous_phone,
+        new_card,
+        opened,
+        updated,
+        closed,
+        closed_by,
+    ) = row
+    return Release(
+        release_id=release_id,
+        student_id=student_id,
+        case=ReleaseCase(case),
+        state=ReleaseState(case_state),
+        movement_id=movement_id,
+        person_id=person_id,
+        previous_school=previous_school,
+        previous_phone=previous_phone,
+        new_card=bool(new_card),
+        opened_at=moment(opened),
+        updated_at=moment(updated),
+        closed_at=moment_or_none(closed),
+        closed_by=closed_by,
+    )
+
+
+class Releases:
+    """Arrivals that are not enrolled in the region yet, and our own leavers."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def candidates(self) -> list[Arrival]:
+        return self._arrivals(_WAITING_CARDS)
+
+    def departures(self) -> list[Arrival]:
+        return self._arrivals(
+            _LEAVERS,
+            acknowledged=_ACKNOWLEDGED.replace("{m}", "m"),
+            later_acknowledged=_ACKNOWLEDGED.replace("{m}", "n"),
+        )
+
+    def _arrivals(self, template: str, **names: str) -> list[Arrival]:
+        students, movements = shape_of(Stream.STUDENTS), shape_of(Stream.MOVEMENTS)
+        rows = self._tx.query(
+            template,
+            self._tx.school,
+            student=students.selection,
+            movement=", ".join(f'm."{name}"' for name in movements.columns),
+            **names,
+        )
+        split = len(students.columns) + 1
+        return [
+            Arrival(
+                student_id=row[0],
+                student=students.to_values(row[:split]),
+                movement_id=row[split],
+                movement=dict.fromkeys(movements.columns) if row[split] is None else movements.to_values(row[split:]),
+            )
+            for row in rows
+        ]
+
+    def open(self) -> list[Release]:
+        return [_release(row) for row in self._tx.query(_CASES, self._tx.school, conditions=f"AND {_OPEN}", limit="")]
+
+    def by_student(self, student_ids: Iterable[LocalId]) -> dict[LocalId, Release]:
+        wanted = list(student_ids)
+        if not wanted:
+            return {}
+        rows = self._tx.search(_CASES, ("t.release_case <> 'D' AND t.student_id {ints}", wanted))
+        return {case.student_id: case for case in map(_release, rows)}  # in order: the newest stays
+
+    def save(self, releases: Sequence[Release]) -> list[int]:
+        now = self._tx.now()
+        new: list[tuple[Any, ...]] = []
+        known: list[tuple[Any, ...]] = []
+        for case in releases:
+            changing = (
+                case.student_id,
+                case.movement_id,
+                case.case.value,
+                case.state.value,
+                case.person_id,
+                case.previous_school,
+                case.previous_phone,
+                case.new_card,
+                stamp(case.opened_at or now),
+                stamp(case.updated_at or now),
+                stamp_or_none(case.closed_at),
+                case.closed_by,
+            )
+            if case.release_id:
+                known.append((case.release_id, *changing))
+            else:
+                new.append(changing)
+        self._tx.update(state.releases, _CHANGING, known)
+        fresh = iter(self._tx.insert_new(state.releases, _CHANGING, new))
+        return [case.release_id or next(fresh) for case in releases]
+
+    def log(self, steps: Sequence[ReleaseStep]) -> None:
+        self._tx.insert(
+            state.release_steps,
+            ("school_id", "release_id", "kind", "actor", "at", "note", "next_call_on"),
+            [
+                (
+                    self._tx.school,
+                    step.release_id,
+                    step.kind.value,
+                    step.actor,
+                    stamp(step.at),
+                    step.text,
+                    step.next_call_on,
+                )
+                for step in steps
+            ],
+        )
+
+    def get(self, release_id: int) -> Release | None:
+        return next(map(_release, self._tx.search(_CASES, ("t.id = ?", release_id))), None)
+
+    def steps(self, release_id: int) -> list[ReleaseStep]:
+        return [
+            ReleaseStep(
+                release_id=release,
+                kind=StepKind(kind),
+                actor=actor,
+                at=moment(at),
+                text=note,
+                next_call_on=next_call_on,
+            )
+            for release, kind, actor, at, note, next_call_on in self._tx.search(
+                _STEPS, ("t.release_id = ?", release_id)
+            )
+        ]
+
+    def cases(self, *, state: str | None = None) -> list[Release]:
+        return [_release(row) for row in self._tx.search(_CASES, ("t.state = ?", state))]
+
+    def counts(self) -> dict[str, int]:
+        return dict(self._tx.query(_COUNTS, self._tx.school))  # type: ignore[arg-type]
