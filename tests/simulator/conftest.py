@@ -1,0 +1,17 @@
+"""A simulator in a thread for every test that asks for our school."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulator.client import School, start_school
+
+
+@pytest.fixture
+def school() -> Iterator[School]:
+    """Our school with a small population, logged in."""
+    client = start_school()
+    yield client
+    client.close()
