@@ -107,7 +107,7 @@ def _judge(fields: tuple[FieldPolicy, ...], base: Snapshot, here: Values, there:
     rule = fields[0]  # a group has one owner and one rule; check-config refuses a mixed one
     equal = all(f.same(here[f.field], there[f.field]) for f in fields)
     if not has_base:
-        return _first_meeting(rule, here, there, equal=equal)
+        return _first_meeting(fields, here, there, equal=equal)
     local_changed = any(here[f.field] != base.local[f.field] for f in fields)
     remote_changed = any(there[f.field] != base.remote[f.field] for f in fields)
     if not local_changed and not remote_changed:
@@ -123,13 +123,21 @@ def _judge(fields: tuple[FieldPolicy, ...], base: Snapshot, here: Values, there:
     return _clash(rule)
 
 
-def _first_meeting(rule: FieldPolicy, here: Values, there: Values, *, equal: bool) -> str:
+def _first_meeting(fields: tuple[FieldPolicy, ...], here: Values, there: Values, *, equal: bool) -> str:
+    rule = fields[0]
     if equal:
         return "agreed"
     if all(value is None for value in here.values()):
         return "nothing" if rule.owner is Owner.LOCAL else "fill_local"
     if all(value is None for value in there.values()):
         return "nothing" if rule.owner is Owner.GIS else "fill_remote"
+    if rule.owner is Owner.BOTH and len(fields) > 1:
+        differing = [f.field for f in fields if not f.same(here[f.field], there[f.field])]
+        # The sides do not contradict each other: one of them only says more of the group.
+        if all(here[name] is None for name in differing):
+            return "fill_local"
+        if all(there[name] is None for name in differing):
+            return "fill_remote"
     return _clash(rule)
 
 

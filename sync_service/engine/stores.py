@@ -41,8 +41,9 @@ class Cell:
 
 class StagingStore(Protocol):
     """The school's own rows. Values use canonical field names; local-only columns come along in reads:
-    ``students.incomplete`` (bool) and, in marks and attendance without a lesson yet, ``class_id``,
-    ``subject_id``, ``lesson_date``, ``lesson_ordinal``."""
+    ``students.incomplete`` (bool), ``students.listed_class_id`` (the class a list or report names) and, in
+    marks and attendance, the look-up columns ``class_id``, ``subject_id``, ``lesson_date``,
+    ``lesson_ordinal`` of cells that came from a class report."""
 
     def rows(self, stream: Stream, ids: Iterable[LocalId]) -> dict[LocalId, Values]: ...
 

@@ -1,0 +1,60 @@
+"""What every decision of a person shares: who decides, in which unit of work, and how it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_service.domain.audit import Act, AuditEntry, AuditItem
+from sync_service.domain.errors import DecisionError
+from sync_service.domain.links import LocalId
+from sync_service.domain.policies import StreamPolicy
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import Normalise, School
+from sync_service.engine.ports import Clock, RemoteSystem
+from sync_service.engine.stores import Database, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where decisions are made: one school, one named person. ``actor`` is a login or the name after ``--as``."""
+
+    school: School
+    db: Database
+    policies: Mapping[Stream, StreamPolicy]
+    normalise: Normalise
+    clock: Clock
+    actor: str
+    remote: RemoteSystem | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+
+def journal(
+    uow: UnitOfWork,
+    desk: Desk,
+    act: Act,
+    cause: str,
+    *,
+    stream: Stream,
+    local_ids: tuple[LocalId, ...] = (),
+    items: tuple[AuditItem, ...] = (),
+    note: str = "",
+) -> None:
+    """One entry of the journal for one decision."""
+    touched = items or tuple(
+        AuditItem(
+            stream=stream,
+            act=act,
+            local_id=local_id,
+            student_id=int(local_id) if stream is Stream.STUDENTS else None,
+        )
+        for local_id in local_ids
+    )
+    uow.audit.append([AuditEntry(act=act.value, actor=desk.actor, cause=cause, items=touched, note=note)])
+
+
+def not_found(what: str, number: int) -> DecisionError:
+    return DecisionError(f"{what} {number}: нет такой записи. Обновите список.")
