@@ -53,8 +53,12 @@ def find_header(sheet: Sheet) -> Header | None:
     if not candidates:
         return None
     complete = [candidate for candidate in candidates if not candidate.missing]
-    # max() keeps the first of equals: the upper row, and the layout that is tried first.
-    best = max(complete or candidates, key=lambda candidate: len(candidate.found))
+    # A title above a header of one row must not count as its upper half. Of equals max() keeps the first:
+    # the upper row, and the layout that is tried first.
+    best = max(
+        complete or candidates,
+        key=lambda candidate: (len(candidate.found), candidate.first_row == candidate.last_row),
+    )
     if best.missing:
         raise FileRejected(
             code="missing_column",

@@ -85,13 +85,18 @@ def _facts(parts: dict[str, _Part]) -> WorkbookFacts:
 
 def _resolved(target: str) -> str:
     path = PurePosixPath(target.lstrip("/")) if target.startswith("/") else PurePosixPath("xl") / target
-    return str(path)
+    return _folded(str(path))
+
+
+def _folded(name: str) -> str:
+    # Some export programs write backslashes or capitals; the reader proper takes them all.
+    return name.replace("\\", "/").lower()
 
 
 def _unpacked(content: bytes, limits: FileLimits) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-    names = {entry.filename.lower() for entry in entries}
+    names = {_folded(entry.filename) for entry in entries}
     if len(entries) > limits.max_parts or len(names) != len(entries):
         raise _broken()
     left = limits.max_unpacked_bytes
@@ -102,7 +107,7 @@ def _unpacked(content: bytes, limits: FileLimits) -> Iterator[tuple[str, bytes]]
             )
         data = _inflated(content, entry, left)
         left -= len(data)
-        yield entry.filename, data
+        yield _folded(entry.filename), data
 
 
 def _inflated(content: bytes, entry: zipfile.ZipInfo, left: int) -> bytes:
