@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
+from typing import ParamSpec
 
 from sync_service.domain.errors import (
     LeaseLost,
     LoginNeeded,
     StopRequested,
     SyncError,
-    TransientError,
 )
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.reports import RunStatus, WaitingFor
@@ -27,6 +27,8 @@ from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions
 from sync_service.engine.push import push_stream
 from sync_service.engine.release_watch import close_enrolled, open_count, watch_releases
 from sync_service.engine.stores import UnitOfWork
+
+P = ParamSpec("P")
 
 # Reasons that end the whole cycle; anything else ends its stream only.
 FATAL = (LoginNeeded, LeaseLost, StopRequested)
@@ -65,11 +67,11 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
     report.finished_at = cycle.clock.now().isoformat()
 
 
-def _guarded(cycle: Cycle, stream: Stream, step: Callable[[], None]) -> bool:
+def _guarded(cycle: Cycle, stream: Stream, step: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     """Run one step of one stream; its error is the stream's, and the rest goes on. True when it succeeded."""
     cycle.check_stop()
     try:
-        step()
+        step(*args, **kwargs)
     except FATAL:
         raise
     except SyncError as error:
@@ -92,31 +94,22 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
     for stream in streams:
         if stream in (Stream.MARKS, Stream.ATTENDANCE):
             _place(cycle, changed)
-        if stream in changed and _guarded(cycle, stream, lambda s=stream: _pull_one(cycle, s, versions.get(s))):
+        if stream in changed and _guarded(cycle, stream, pull_stream, cycle, stream, versions.get(stream)):
             whole.add(stream)
             parked.add(stream)
         _settle(cycle, stream, whole, parked)
 
 
-def _pull_one(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -> None:
-    try:
-        pull_stream(cycle, stream, versions)
-    except TransientError:
-        raise
-    finally:
-        cycle.probe(f"pull.{stream.value}.done")
-
-
 def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream]) -> None:
     """What can only be decided once the inventory is complete, and what waited for a parent."""
     if stream is Stream.STUDENTS and stream in whole and stream in parked:
-        _guarded(cycle, stream, lambda: settle_students(cycle))
+        _guarded(cycle, stream, settle_students, cycle)
     if stream is Stream.GUARDIANSHIPS and {Stream.GUARDIANS, stream} <= whole and Stream.GUARDIANS in parked:
-        _guarded(cycle, Stream.GUARDIANS, lambda: settle_guardians(cycle))
+        _guarded(cycle, Stream.GUARDIANS, settle_guardians, cycle)
         parked.add(stream)
     if stream in parked:
-        _guarded(cycle, stream, lambda: retry_parked(cycle, stream))
-        _guarded(cycle, stream, lambda: settle_deletions(cycle, stream))
+        _guarded(cycle, stream, retry_parked, cycle, stream)
+        _guarded(cycle, stream, settle_deletions, cycle, stream)
 
 
 def _place(cycle: Cycle, changed: list[Stream]) -> None:
@@ -125,7 +118,7 @@ def _place(cycle: Cycle, changed: list[Stream]) -> None:
         pending = uow.journal.pending()
     for stream in CELL_STREAMS:
         if Stream.LESSONS in changed or pending.get(stream):
-            _guarded(cycle, stream, lambda s=stream: place_cells(cycle, (s,)))
+            _guarded(cycle, stream, place_cells, cycle, (stream,))
 
 
 # --- push --------------------------------------------------------------------------------------------------------
@@ -135,14 +128,14 @@ def _push(cycle: Cycle, streams: list[Stream]) -> None:
     both = [stream for stream in streams if stream in BOTH_WAYS]
     _place(cycle, [])
     for stream in both:
-        _guarded(cycle, stream, lambda s=stream: capture(cycle, [s]))
+        _guarded(cycle, stream, capture, cycle, [stream])
     if Stream.STUDENTS in both:
-        _guarded(cycle, Stream.STUDENTS, lambda: watch_releases(cycle))
+        _guarded(cycle, Stream.STUDENTS, watch_releases, cycle)
     with cycle.read() as uow:
         due = uow.outbox.due(cycle.clock.now()) | {attempt.stream for attempt in uow.attempts.unanswered()}
     for stream in both:
         if stream in due or _woken(cycle, stream):
-            _guarded(cycle, stream, lambda s=stream: push_stream(cycle, s))
+            _guarded(cycle, stream, push_stream, cycle, stream)
         if stream is Stream.STUDENTS:
             cycle.report.releases.enrolled += close_enrolled(cycle)
 

@@ -58,7 +58,7 @@ def for_release(release: Release, student: Values, class_name: str | None) -> li
                 key=f"{key}:secretary",
                 role=Role.SECRETARY,
                 subject="Откуда прибыл ученик?",
-                text=f"{name}{where}: в ГИС не найден однозначно. Укажите, откуда прибыл, или решите, тот ли это человек.",
+                text=f"{name}{where}: в ГИС не найден однозначно. Укажите, откуда прибыл.",
             )
         ]
     return []
