@@ -120,7 +120,7 @@ def test_bad_paging_is_refused(school: School, query: str) -> None:
 
 def test_search_by_each_natural_key(school: School) -> None:
     """Every writable stream finds an item by each of its natural keys."""
-    keys = {
+    keys: dict[str, list[tuple[str, ...]]] = {
         "students": [("snils",), ("lastName", "firstName", "surName", "birthDate")],
         "guardians": [("lastName", "firstName", "surName", "mobilePhone")],
         "guardianships": [("studentId", "guardianId")],

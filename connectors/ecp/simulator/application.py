@@ -64,6 +64,11 @@ class Handle:
         return int(self._server.server_address[1])
 
     @property
+    def stopping(self) -> threading.Event:
+        """Set once the server is on its way down."""
+        return self._server.stopping
+
+    @property
     def organizations(self) -> list[Json]:
         """What an operator needs to connect each school, «our» school first."""
         return self.world.credentials()

@@ -78,9 +78,6 @@ class HttpServer(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
             time.sleep(0.005)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is not worth a line."""
-
 
 class _Connection(socketserver.StreamRequestHandler):
     server: HttpServer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -87,14 +88,14 @@ class Family:
 
 
 class People:
-    """Draws families, children and their documents; the same seed draws the same people."""
+    """Draws families, children and their documents; the same seed draws the same people, never a taken СНИЛС."""
 
-    def __init__(self, seed: int, *, city: str = "г. Екатеринбург") -> None:
+    def __init__(self, seed: int, *, taken: Iterable[str] = (), city: str = "г. Екатеринбург") -> None:
         self.source = random.Random(seed)
         self._city = city
         self._book = name_book()
         self._families: list[Family] = []
-        self._snils: set[str] = set()
+        self._snils = set(taken)
         self._emails = 0
 
     def family(self) -> Family:
@@ -131,9 +132,10 @@ class People:
         """A number nobody else here has, with a valid checksum."""
         while True:
             digits = f"{self.source.randrange(20_000_000, 220_000_000):09d}"
-            if digits not in self._snils:
-                self._snils.add(digits)
-                return f"{digits[:3]}-{digits[3:6]}-{digits[6:]} {snils_checksum(digits)}"
+            snils = f"{digits[:3]}-{digits[3:6]}-{digits[6:]} {snils_checksum(digits)}"
+            if snils not in self._snils:
+                self._snils.add(snils)
+                return snils
 
     def phone(self) -> str:
         """A mobile number."""

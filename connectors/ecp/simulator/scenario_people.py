@@ -95,7 +95,8 @@ def add_organization(world: World, body: Json) -> Json:
     organization = world.add_organization(card)
     if population != "none":
         size: SchoolSize = school_size("small" if population == "reference" else population)
-        people = People(world.seed * 1_000 + number)
+        taken = [person.card["snils"] for person in world.persons if person.card["snils"]]
+        people = People(world.seed * 1_000 + number, taken=taken)
         fill_school(world, organization, people, size, with_pupils=population != "reference")
     return next(made for made in world.credentials() if made["id"] == organization.id)
 

@@ -40,10 +40,7 @@ def load(path: Path) -> World:
     """The world a state file holds; ValueError when it is not one."""
     lines = iter(path.read_bytes().splitlines())
     try:
-        header: Json = _decode(next(lines))
-        if header["format"] != FORMAT:
-            raise ValueError("format")
-        return _world(header, lines)
+        return _world(_decode(next(lines)), lines)
     except (StopIteration, msgspec.DecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is not a state file of this simulator: remove it") from error
 
@@ -91,6 +88,8 @@ def _items(world: World) -> Iterator[bytes]:
 
 
 def _world(header: Json, lines: Iterator[bytes]) -> World:
+    if header["format"] != FORMAT:
+        raise KeyError("format")
     world = World.empty(seed=header["seed"], clock=SchoolClock(datetime.fromisoformat(header["now"])))
     world.clock.freeze(header["frozen"])
     world.guids.given = header["guids"]
