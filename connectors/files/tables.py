@@ -132,13 +132,13 @@ def _xlsx(content: bytes, limits: FileLimits) -> list[Sheet]:
                 )
                 for index, (_, sheet) in enumerate(zip(workbook.sheet_names, facts.sheets, strict=True))
             ]
-    except (CalamineError, ValueError, OverflowError, OSError) as error:
-        raise _unreadable_workbook() from error
+    except (CalamineError, ValueError, OverflowError, OSError):
+        raise _unreadable_workbook() from None  # the reader's messages may repeat what stands in a cell
     except BaseException as error:
         # The reader is compiled code: its internal failures arrive as a BaseException of its own.
         if type(error).__name__ != "PanicException":
             raise
-        raise _unreadable_workbook() from error
+        raise _unreadable_workbook() from None
 
 
 def _unreadable_workbook() -> FileRejected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 
@@ -52,6 +53,7 @@ def zipped(**parts: bytes) -> bytes:
         (b"<!DOCTYPE html><html><body>login</body></html>", "html"),
         ("<table><tr><td>Фамилия</td></tr></table>".encode("cp1251"), "html"),
         (bytes(range(256)), "encoding"),
+        (csv_of([HEADERS, ("Ли\x07", *ANNA[1:])]), "encoding"),
         (b"PK\x03\x04 not really a zip", "broken"),
         (zipped(word__document_xml=b"<document/>"), "word"),
         (zipped(content_xml=b"<office/>"), "not_a_workbook"),
@@ -147,7 +149,12 @@ def test_a_zip_bomb_is_refused_before_it_unfolds() -> None:
     """A part that unpacks to far more than the limit is never held in memory whole."""
     bomb = with_part(GOOD, "xl/media/image.bin", lambda _: b"\x00" * 30_000_000)
     assert len(bomb) < 100_000
-    assert rejected(bomb, limits=FileLimits(max_unpacked_bytes=1_000_000)).code == "too_large"
+    tracemalloc.start()
+    try:
+        assert rejected(bomb, limits=FileLimits(max_unpacked_bytes=1_000_000)).code == "too_large"
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_zip_bomb_that_lies_about_its_size_is_refused() -> None:
