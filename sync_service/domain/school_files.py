@@ -91,7 +91,8 @@ class ParsedPupil:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedPupilList:
-    """A pupil list. Every row of the file is in exactly one pupil's `rows` or in a problem marked rejected."""
+    """A pupil list. Every filled row below the header is either in one pupil's `rows` or in problems marked
+    rejected, never in both."""
 
     school_year: int | None
     """Starting year, where the file names it; never derived from today."""
@@ -147,7 +148,8 @@ class ParsedFinalMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedClassReport:
-    """Marks and absences of one class. Every filled cell is in one of the tuples or in a rejected problem."""
+    """Marks and absences of one class. Every filled cell is in one of the tuples, or a rejected problem names it,
+    its row or its block."""
 
     school_name: str | None
     school_year: int
