@@ -153,7 +153,7 @@ def parsed(answer: Answer, what: str, *, writing: bool) -> Any:
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             problem = ContractError(f"{what}: the answer is not valid JSON")
     elif kind in ("text/html", "application/xhtml+xml"):
         problem = TransientError(f"{what}: a web page came instead of data; it is tried again later")
@@ -168,7 +168,7 @@ def problem_code(answer: Answer) -> str:
     """The code of a problem body ``{issue: [{code}]}``, empty when there is none that is safe to repeat."""
     try:
         issue = msgspec.json.decode(answer.body)["issue"][0]
-    except (msgspec.DecodeError, RecursionError, LookupError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
         return ""
     return safe_word(issue.get("code")) if isinstance(issue, dict) else ""
 

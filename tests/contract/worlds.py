@@ -213,7 +213,7 @@ class MemoryWorld(World):
         self.system.refused.add(stream)
 
     def live(self, stream: Stream) -> dict[str, Values]:
-        return {**self.system.records(stream)}
+        return dict(self.system.records(stream).items())
 
     def close(self) -> None:
         self.system.close()
