@@ -19,6 +19,7 @@ from sync_service.persistence.leases import SqlLeases
 from sync_service.persistence.migrate import HEAD, current_revision, migrate
 from sync_service.persistence.runs import SqlRuns
 from sync_service.persistence.schools import Schools
+from sync_service.persistence.statistics import FreshStatistics
 from sync_service.persistence.transactions import Transaction
 from sync_service.persistence.unit_of_work import SqlUnitOfWork
 
@@ -50,6 +51,7 @@ class SqlDatabase:
         self._dialect = dialect_of(engine.dialect.name)
         self._now = now
         self._new_ref = new_ref
+        self._statistics = FreshStatistics(engine)
         self._known: set[int] = set()
 
     def connection(self, school: SchoolId) -> ConnectionStore:
@@ -62,7 +64,10 @@ class SqlDatabase:
         with engines.connected(self.engine, writing=True) as connection:
             tx = Transaction(connection, self._dialect, school, now=self._now, writable=True, own=own)
             self._check_school(tx)
-            yield SqlUnitOfWork(tx, fence, self._new_ref)
+            unit = SqlUnitOfWork(tx, fence, self._new_ref)
+            yield unit
+        if unit.committed:
+            self._statistics.note(tx.inserted)
 
     @contextmanager
     def read(self, school: SchoolId) -> Iterator[SqlUnitOfWork]:

@@ -4,6 +4,7 @@ A statement is written once with ``?`` for values and a few words in braces:
 
     {ints} {texts} {dates}   membership in a list passed as one value: ``local_id {ints}``
     {slots}                  a source of (class_id, subject_id, date) rows passed as one value, see :class:`Slots`
+    {find}                   the function that finds a text in a text: ``{find}(waits_for, ':')``
     {lock}                   locks the rows of the table with the alias ``t`` until the transaction ends
     {anything else}          a fragment the caller names: tables, columns, conditions; never a value
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -44,9 +46,7 @@ class Dialect(Protocol):
         self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, tail: str
     ) -> None: ...
 
-    def update(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int
-    ) -> int:
+    def update(self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int) -> int:
         """``rows`` begin with the id; one value per column follows. Only rows of ``school`` are touched."""
         ...
 
@@ -79,6 +79,7 @@ class SqliteDialect:
             "(SELECT json_extract(value, '$[0]') AS class_id, json_extract(value, '$[1]') AS subject_id,"
             " json_extract(value, '$[2]') AS date FROM json_each(?))",
         ),
+        ("find", "instr"),
         ("lock", ""),  # BEGIN IMMEDIATE holds the whole file
     )
 
@@ -86,19 +87,22 @@ class SqliteDialect:
         return _render(template, names, self._WORDS)
 
     def bind(self, params: Params) -> Params:
-        return tuple(
-            [_json(p) if type(p) is list else _json(p.triples) if type(p) is Slots else p for p in params]
-        )
+        return tuple([_json(p) if type(p) is list else _json(p.triples) if type(p) is Slots else p for p in params])
 
-    def insert(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, tail: str
-    ) -> None:
-        sql = _sqlite_insert(table.name, tuple(columns), tail)
-        connection.exec_driver_sql(sql, rows)  # type: ignore[arg-type]  # tuples, one per row
+    def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, tail: str) -> None:
+        names = tuple(columns)
+        whole = len(rows) - len(rows) % _ROWS_PER_INSERT
+        if whole:
+            sql = _sqlite_insert(table.name, names, _ROWS_PER_INSERT, tail)
+            packed = [
+                tuple(chain.from_iterable(rows[start : start + _ROWS_PER_INSERT]))
+                for start in range(0, whole, _ROWS_PER_INSERT)
+            ]
+            connection.exec_driver_sql(sql, packed)
+        if whole < len(rows):
+            connection.exec_driver_sql(_sqlite_insert(table.name, names, 1, tail), [tuple(r) for r in rows[whole:]])
 
-    def update(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int
-    ) -> int:
+    def update(self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int) -> int:
         sql = _sqlite_update(table.name, tuple(columns))
         shifted = [(*row[1:], row[0], school) for row in rows]
         return connection.exec_driver_sql(sql, shifted).rowcount
@@ -110,10 +114,15 @@ class SqliteDialect:
         return list(range(last + 1, last + count + 1))
 
 
+# Many rows in one execution of a prepared insert: measured a third faster on tables with AUTOINCREMENT.
+_ROWS_PER_INSERT = 50
+
+
 @lru_cache(maxsize=256)
-def _sqlite_insert(table: str, columns: tuple[str, ...], tail: str) -> str:
-    places = ", ".join("?" for _ in columns)
-    return f"INSERT INTO {table} ({', '.join(_quoted(columns))}) VALUES ({places}) {tail}"  # noqa: S608  # schema names
+def _sqlite_insert(table: str, columns: tuple[str, ...], rows: int, tail: str) -> str:
+    row = f"({', '.join('?' for _ in columns)})"
+    values = ", ".join([row] * rows)
+    return f"INSERT INTO {table} ({', '.join(_quoted(columns))}) VALUES {values} {tail}"  # noqa: S608  # schema names
 
 
 @lru_cache(maxsize=256)
@@ -124,10 +133,9 @@ def _sqlite_update(table: str, columns: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=64)
 def _sqlite_last_id(table: str) -> str:
-    return (
-        "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0),"
-        f" coalesce((SELECT max(id) FROM {table}), 0))"  # noqa: S608  # schema names
-    )
+    highest = f"(SELECT max(id) FROM {table})"  # noqa: S608  # schema names
+    remembered = "(SELECT seq FROM sqlite_sequence WHERE name = ?)"
+    return f"SELECT max(coalesce({remembered}, 0), coalesce({highest}, 0))"
 
 
 def _quoted(columns: Iterable[str]) -> list[str]:
@@ -144,6 +152,7 @@ class PostgresDialect:
             "slots",
             "(SELECT * FROM unnest(?::bigint[], ?::bigint[], ?::date[]) AS slot(class_id, subject_id, date))",
         ),
+        ("find", "strpos"),
     )
     _READING = (*_COMMON, ("lock", ""))
     _LOCKING = (*_COMMON, ("lock", "FOR UPDATE OF t"))
@@ -157,18 +166,14 @@ class PostgresDialect:
             if type(p) is Slots:
                 bound += _transposed(p.triples, 3)
             else:
-                bound.append(p)
+                bound.append(_array(p) if type(p) is list else p)
         return tuple(bound)
 
-    def insert(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, tail: str
-    ) -> None:
+    def insert(self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, tail: str) -> None:
         sql = _postgres_insert(table, tuple(columns), tail)
         connection.exec_driver_sql(sql, tuple(_transposed(rows, len(columns))))
 
-    def update(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int
-    ) -> int:
+    def update(self, connection: Connection, table: Table, columns: Sequence[str], rows: RowsOf, school: int) -> int:
         sql = _postgres_update(table, tuple(columns))
         params = (*_transposed(rows, len(columns) + 1), school)
         return connection.exec_driver_sql(sql, params).rowcount
@@ -178,8 +183,23 @@ class PostgresDialect:
         return [int(i) for (i,) in connection.exec_driver_sql(sql, (table.name, count))]
 
 
-def _transposed(rows: RowsOf, width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _transposed(rows: RowsOf, width: int) -> list[str]:
+    return [_array(column) for column in zip(*rows, strict=True)] if rows else ["{}"] * width
+
+
+def _array(values: Iterable[Any]) -> str:
+    """An array literal: several times faster than the driver's own way, which quotes with regular expressions."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return str(value)
 
 
 def _arrays(table: Table, columns: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from sync_service.domain.errors import ConfigError, FatalError, TransientError
 
 BUSY_SECONDS = 30
 CACHE_KIB = 32 * 1024
-CHECKPOINT_PAGES = 4000  # 16 MiB of log before a checkpoint: fewer rewrites of the same index pages
+CHECKPOINT_PAGES = 8000  # 32 MiB of log before a checkpoint: fewer rewrites of the same index pages
 
 # SQLSTATEs after which the same transaction may succeed: serialization, deadlock, lock timeout, lost connection.
 _RETRY_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
@@ -66,9 +66,7 @@ def create(text: str, *, durable: bool = True) -> Engine:
 
 
 def _sqlite(url: URL, durable: bool) -> Engine:
-    engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
-    )
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
 
     def prepare(driver: Any, _record: object) -> None:
         cursor = driver.cursor()

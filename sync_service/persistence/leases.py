@@ -32,7 +32,9 @@ _TAKE = (
     "ON CONFLICT (school_id, stream) DO UPDATE SET holder = excluded.holder, token = excluded.token,"
     " beat = excluded.beat"
 )
-_BEAT = "UPDATE leases SET beat = beat + 1 WHERE school_id = ? AND stream {texts} AND token = ? AND holder IS NOT NULL"
+_BEAT = (
+    "UPDATE leases SET beat = beat + 1 WHERE school_id = ? AND stream {texts} AND token = ? AND holder IS NOT NULL"
+)
 _RELEASE = "UPDATE leases SET holder = NULL WHERE school_id = ? AND stream {texts} AND token = ?"
 
 

@@ -87,9 +87,7 @@ class SqlRuns:
             reports = [report_from_json(load(text)) for text in left]
             for report in reports:
                 closed = replace(report, status=RunStatus.INTERRUPTED)
-                connection.execute(
-                    update(runs).where(runs.c.run_id == report.run_id).values(**_columns(closed))
-                )
+                connection.execute(update(runs).where(runs.c.run_id == report.run_id).values(**_columns(closed)))
             connection.commit()
         return len(reports)
 

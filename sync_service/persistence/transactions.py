@@ -18,7 +18,7 @@ from sync_service.persistence.dialects import Dialect, RowsOf
 class Transaction:
     """Statements within one open transaction, bound to one school."""
 
-    __slots__ = ("connection", "dialect", "muted", "now", "own", "school", "writable")
+    __slots__ = ("connection", "dialect", "inserted", "muted", "now", "own", "school", "writable")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Transaction:
         self.writable = writable
         self.own = own
         self.muted = False
+        self.inserted: dict[str, int] = {}  # rows per table, for the statistics
 
     def query(self, template: str, *params: Any, **names: str) -> Sequence[Any]:
         """All rows of a statement as tuples. ``params`` fill the ``?``; ``names`` the words in braces."""
@@ -67,6 +68,7 @@ class Transaction:
         """One bulk statement; ``tail`` may hold an ON CONFLICT clause. Rows must be unique under it."""
         if rows:
             self.dialect.insert(self.connection, table, columns, rows, tail)
+            self.inserted[table.name] = self.inserted.get(table.name, 0) + len(rows)
 
     def insert_new(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[int]:
         """Insert rows of this school under fresh ids; the ids in order of the rows."""

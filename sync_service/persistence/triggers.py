@@ -50,8 +50,8 @@ def _sqlite_texts() -> dict[str, str]:
             condition = f"NOT {_SQLITE_MUTED}" + (f" AND ({changed})" if op == "update" else "")
             name = f"journal_{stream.value}_{op}"
             texts[name] = (
-                f"CREATE TRIGGER {name} AFTER {op.upper()} ON {table.name} FOR EACH ROW WHEN {condition} BEGIN"
-                f" INSERT INTO changes (school_id, stream, local_id, op)"
+                f"CREATE TRIGGER {name} AFTER {op.upper()} ON {table.name} FOR EACH ROW WHEN {condition}"  # noqa: S608  # schema names
+                " BEGIN INSERT INTO changes (school_id, stream, local_id, op)"
                 f" VALUES ({row}.school_id, '{stream.value}', {row}.id, '{op}'); END"
             )
         name = f"guard_{stream.value}"
@@ -72,7 +72,7 @@ def _sqlite() -> list[str]:
 
 def _verify_sqlite(connection: Connection) -> list[str]:
     rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    found = {name: text for name, text in rows}
+    found: dict[str, str] = dict(rows.all())
     problems = _differences(_sqlite_texts(), found)
     if connection.exec_driver_sql(f"SELECT {_SQLITE_MUTED}").scalar():
         problems.append("the journal is muted: own_writes holds a row outside a transaction; delete it")
@@ -81,7 +81,9 @@ def _verify_sqlite(connection: Connection) -> list[str]:
 
 def _differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     problems = [f"trigger {name} is missing" for name in expected if name not in found]
-    problems += [f"trigger {name} was changed" for name in expected if name in found and found[name] != expected[name]]
+    problems += [
+        f"trigger {name} was changed" for name in expected if name in found and found[name] != expected[name]
+    ]
     return problems
 
 
@@ -159,16 +161,13 @@ def _verify_postgres(connection: Connection) -> list[str]:
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE NOT t.tgisinternal AND n.nspname = current_schema() AND c.relname = ANY(%s)",
         (tables,),
-    ).fetchall()  # type: ignore[assignment]
-    bodies = dict(
-        connection.exec_driver_sql(
-            "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-            " WHERE n.nspname = current_schema() AND p.proname = ANY(%s)",
-            (list(_FUNCTIONS),),
-        )
-        .tuples()
-        .all()
+    ).fetchall()
+    functions = connection.exec_driver_sql(
+        "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+        " WHERE n.nspname = current_schema() AND p.proname = ANY(%s)",
+        (list(_FUNCTIONS),),
     )
+    bodies: dict[str, str] = dict(functions.all())
     found = {f"{name} on {table}": mark or "" for name, table, _, mark in triggers}
     problems = _differences({f"{n} on {t}": _mark(text) for (n, t), text in _postgres_texts().items()}, found)
     problems += [f"trigger {n} on {t} is disabled" for n, t, enabled, _ in triggers if enabled not in "OA"]
@@ -178,4 +177,3 @@ def _verify_postgres(connection: Connection) -> list[str]:
         if bodies.get(name) != body
     ]
     return problems
-

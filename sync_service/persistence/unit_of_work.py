@@ -34,6 +34,7 @@ class SqlUnitOfWork:
     def __init__(self, tx: Transaction, fence: Fence | None, new_ref: Callable[[], str]) -> None:
         self._tx = tx
         self._fence = fence
+        self.committed = False
         self.staging = Staging(tx)
         self.links = Links(tx)
         self.journal = ChangeJournal(tx)
@@ -56,6 +57,7 @@ class SqlUnitOfWork:
         self._check_fence()
         self._tx.unmute_journal()
         self._tx.connection.commit()
+        self.committed = True
 
     def _check_fence(self) -> None:
         if self._fence is None:

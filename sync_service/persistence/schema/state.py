@@ -1,10 +1,13 @@
-"""The tables of synchronisation itself. Every row belongs to a school; JSON is text on both engines."""
+"""The tables of synchronisation itself. Every row belongs to a school; JSON is text on both engines.
+
+As in staging, indexes begin with the column that tells rows apart.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from sync_service.persistence.schema.types import MOMENT, WHOLE, identity, metadata, school
+from sync_service.persistence.schema.types import MOMENT, WHOLE, identity, metadata, partial, school
 
 
 def _text(name: str, *, null: bool = False, default: str | None = None) -> Column[str]:
@@ -20,14 +23,7 @@ def _moment(name: str, *, null: bool = False) -> Column[object]:
 
 
 def _index(name: str, table: Table, *columns: str, unique: bool = False, where: str | None = None) -> None:
-    condition = None if where is None else text(where)
-    Index(
-        name,
-        *(table.c[c] for c in columns),
-        unique=unique,
-        sqlite_where=condition,
-        postgresql_where=condition,
-    )
+    Index(name, *(table.c[c] for c in columns), unique=unique, **partial(where))
 
 
 schools = Table(
@@ -62,10 +58,10 @@ links = Table(
 )
 LIVE = "state = 'live'"
 CLOSED = "state <> 'live'"
-_index("uq_links_remote_live", links, "school_id", "stream", "remote_id", unique=True, where=LIVE)
-_index("uq_links_local_live", links, "school_id", "stream", "local_id", unique=True, where=LIVE)
-_index("ix_links_remote_closed", links, "school_id", "stream", "remote_id", where=CLOSED)
-_index("ix_links_local_closed", links, "school_id", "stream", "local_id", where=CLOSED)
+_index("uq_links_remote_live", links, "remote_id", "stream", "school_id", unique=True, where=LIVE)
+_index("uq_links_local_live", links, "local_id", "stream", "school_id", unique=True, where=LIVE)
+_index("ix_links_remote_closed", links, "remote_id", "stream", where=CLOSED)
+_index("ix_links_local_closed", links, "local_id", "stream", where=CLOSED)
 
 # -- local changes ----------------------------------------------------------------------------------------
 
@@ -97,9 +93,10 @@ inbox = Table(
     _text("waits_for", null=True),
     _text("record"),  # JSON of the RemoteRecord
     _moment("parked_at"),
-    UniqueConstraint("school_id", "stream", "remote_id"),
+    UniqueConstraint("remote_id", "stream", "school_id"),
 )
-_index("ix_inbox_waits", inbox, "school_id", "waits_for", where="waits_for IS NOT NULL")
+_index("ix_inbox_reason", inbox, "reason", "stream", "school_id")
+_index("ix_inbox_waits", inbox, "waits_for", "school_id", where="waits_for IS NOT NULL")
 
 quarantine = Table(
     "quarantine",
@@ -118,7 +115,7 @@ quarantine = Table(
     _number("tries"),
     _moment("first_seen"),
     _moment("last_seen"),
-    UniqueConstraint("school_id", "stream", "direction", "record"),
+    UniqueConstraint("record", "direction", "stream", "school_id"),
     sqlite_autoincrement=True,
 )
 
@@ -143,7 +140,7 @@ conflicts = Table(
 )
 UNDECIDED = "state IN ('open', 'undoing')"
 _index("uq_conflicts_link_undecided", conflicts, "link_id", unique=True, where=UNDECIDED)
-_index("ix_conflicts_state", conflicts, "school_id", "state", "id")
+_index("ix_conflicts_state", conflicts, "state", "school_id")
 
 match_cases = Table(
     "match_cases",
@@ -161,10 +158,8 @@ match_cases = Table(
     _text("decided_by", null=True),
     sqlite_autoincrement=True,
 )
-_index(
-    "uq_match_cases_open", match_cases, "school_id", "stream", "remote_id", unique=True, where="state = 'open'"
-)
-_index("ix_match_cases_state", match_cases, "school_id", "state", "stream")
+_index("uq_match_cases_open", match_cases, "remote_id", "stream", "school_id", unique=True, where="state = 'open'")
+_index("ix_match_cases_state", match_cases, "state", "stream", "school_id")
 
 releases = Table(
     "releases",
@@ -185,9 +180,9 @@ releases = Table(
     _text("closed_by", null=True),
     sqlite_autoincrement=True,
 )
-_index("ix_releases_student", releases, "school_id", "student_id")
-_index("ix_releases_movement", releases, "school_id", "movement_id")
-_index("ix_releases_state", releases, "school_id", "state")
+_index("ix_releases_student", releases, "student_id")
+_index("ix_releases_movement", releases, "movement_id")
+_index("ix_releases_state", releases, "state", "school_id")
 
 release_steps = Table(
     "release_steps",
@@ -222,12 +217,12 @@ outbox = Table(
     _text("waits_for", null=True),
     _text("code", null=True),
     _moment("created_at"),
-    UniqueConstraint("school_id", "stream", "local_id"),
-    UniqueConstraint("school_id", "client_ref"),
+    UniqueConstraint("local_id", "stream", "school_id"),
+    UniqueConstraint("client_ref", "school_id"),
     sqlite_autoincrement=True,
 )
-_index("ix_outbox_state", outbox, "school_id", "stream", "state", "id")
-_index("ix_outbox_waits", outbox, "school_id", "waits_for", where="waits_for IS NOT NULL")
+_index("ix_outbox_state", outbox, "state", "stream", "school_id")
+_index("ix_outbox_waits", outbox, "waits_for", "school_id", where="waits_for IS NOT NULL")
 
 attempts = Table(
     "attempts",
@@ -240,7 +235,7 @@ attempts = Table(
     Column("digest", LargeBinary(), nullable=False),  # of the ordered items
     _moment("sent_at"),
     _moment("closed_at", null=True),
-    UniqueConstraint("school_id", "key"),
+    UniqueConstraint("key", "school_id"),
     sqlite_autoincrement=True,
 )
 UNANSWERED = "state IN ('sent', 'unknown')"
@@ -352,7 +347,7 @@ notifications = Table(
     _text("class_name", null=True),
     _text("severity"),
     _moment("created_at"),
-    UniqueConstraint("school_id", "key"),
+    UniqueConstraint("key", "school_id"),
 )
 
 # -- who changed or saw what ------------------------------------------------------------------------------

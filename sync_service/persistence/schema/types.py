@@ -6,7 +6,9 @@ an aware datetime in UTC (:mod:`sync_service.persistence.moments`).
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Integer, MetaData, Text
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Integer, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import DATE, TIMESTAMP
 
 metadata = MetaData(
@@ -21,6 +23,11 @@ metadata = MetaData(
 ISO_DATE = Text().with_variant(DATE(), "postgresql")
 MOMENT = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
 WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def partial(where: str | None) -> dict[str, Any]:
+    """Options of an index that holds only the rows meeting ``where``."""
+    return {} if where is None else {"sqlite_where": text(where), "postgresql_where": text(where)}
 
 
 def identity() -> Column[int]:

@@ -27,9 +27,7 @@ _RESULTS = {
         "UPDATE attempt_items SET result = (SELECT value FROM json_each(?) WHERE key = attempt_items.position - 1)"
         " WHERE attempt_id = ? AND school_id = ?"
     ),
-    "postgresql": (
-        "UPDATE attempt_items SET result = (?::text[])[position] WHERE attempt_id = ? AND school_id = ?"
-    ),
+    "postgresql": ("UPDATE attempt_items SET result = (?::text[])[position] WHERE attempt_id = ? AND school_id = ?"),
 }
 
 

@@ -13,11 +13,10 @@ from sync_service.persistence.moments import moment, moment_or_none, stamp, stam
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
-_COLUMNS = (
-    "t.id, t.stream, t.link_id, t.local_id, t.kind, t.clashes, t.state, t.opened_at, t.decided_at, t.decided_by,"
-    " t.choices"
+_CASES = (
+    "SELECT t.id, t.stream, t.link_id, t.local_id, t.kind, t.clashes, t.state, t.opened_at, t.decided_at,"
+    " t.decided_by, t.choices FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
-_CASES = "SELECT " + _COLUMNS + " FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 _COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
 _CHANGING = ("kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
 
@@ -58,9 +57,7 @@ def _conflict(row: Sequence[Any]) -> Conflict:
         opened_at=moment(opened),
         decided_at=moment_or_none(decided),
         decided_by=by,
-        choices=tuple(
-            Choice(group=group, side=Side(side), values=values) for group, side, values in load(choices)
-        ),
+        choices=tuple(Choice(group=group, side=Side(side), values=values) for group, side, values in load(choices)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sync_service.domain.inbox import Parked
 from sync_service.domain.links import RemoteId
@@ -16,10 +17,17 @@ _PARKED = (
     "SELECT t.remote_id, t.reason, t.waits_for, t.record FROM inbox AS t WHERE t.school_id = ?"
     " {conditions} ORDER BY t.id {limit} {lock}"
 )
+_READY = (
+    "SELECT t.remote_id, t.reason, t.waits_for, t.record FROM inbox AS t JOIN links AS l"
+    " ON l.remote_id = substr(t.waits_for, {find}(t.waits_for, ':') + 1)"
+    " AND l.stream = substr(t.waits_for, 1, {find}(t.waits_for, ':') - 1)"
+    " AND l.school_id = t.school_id AND l.state = 'live'"
+    " WHERE t.school_id = ? AND t.stream = ? AND t.reason = 'parent' ORDER BY t.id LIMIT ? {lock}"
+)
 _REMOVE = "DELETE FROM inbox WHERE school_id = ? AND stream = ? AND remote_id {texts}"
 _COUNTS = "SELECT stream, reason, count(*) FROM inbox WHERE school_id = ? GROUP BY stream, reason"
 _REPLACE = (
-    "ON CONFLICT (school_id, stream, remote_id) DO UPDATE SET reason = excluded.reason,"
+    "ON CONFLICT (remote_id, stream, school_id) DO UPDATE SET reason = excluded.reason,"
     " waits_for = excluded.waits_for, record = excluded.record"
 )
 
@@ -39,6 +47,13 @@ def _record(stream: Stream, remote_id: RemoteId, text: str) -> RemoteRecord:
         deleted=deleted,
         client_ref=client_ref,
     )
+
+
+def _parked(stream: Stream, rows: Iterable[Sequence[Any]]) -> list[Parked]:
+    return [
+        Parked(record=_record(stream, remote_id, text), reason=why, waits_for=parent)
+        for remote_id, why, parent, text in rows
+    ]
 
 
 class Inbox:
@@ -85,10 +100,10 @@ class Inbox:
             ("t.remote_id {texts}", None if remote_ids is None else list(remote_ids)),
             limit=limit,
         )
-        return [
-            Parked(record=_record(stream, remote_id, text), reason=why, waits_for=parent)
-            for remote_id, why, parent, text in rows
-        ]
+        return _parked(stream, rows)
+
+    def ready(self, stream: Stream, limit: int) -> list[Parked]:
+        return _parked(stream, self._tx.query(_READY, self._tx.school, stream.value, limit))
 
     def remove(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> None:
         wanted = list(remote_ids)

@@ -22,7 +22,7 @@ _LESSONS_ON = (
 _ORDINALS = (
     "SELECT t.class_id, t.subject_id, t.lesson_date, t.lesson_ordinal FROM {slots} AS s CROSS JOIN {table} AS t"
     " WHERE t.school_id = ? AND t.class_id = s.class_id AND t.subject_id = s.subject_id"
-    " AND t.lesson_date = s.date AND t.lesson_id IS NULL AND t.lesson_ordinal IS NOT NULL"
+    " AND t.lesson_date = s.date AND t.lesson_ordinal IS NOT NULL"
 )
 _UNPLACED = (
     "SELECT t.id, {columns} FROM {table} AS t WHERE t.school_id = ? AND t.lesson_id IS NULL AND t.id > ?"
@@ -71,9 +71,7 @@ class Staging(StagingRows):
         used: dict[Slot, set[int]] = {}
         if wanted:
             for stream in (Stream.MARKS, Stream.ATTENDANCE):
-                for *slot, ordinal in self._tx.query(
-                    _ORDINALS, Slots(wanted), self._tx.school, table=stream.value
-                ):
+                for *slot, ordinal in self._tx.query(_ORDINALS, Slots(wanted), self._tx.school, table=stream.value):
                     class_id, subject_id, date = slot
                     used.setdefault((class_id, subject_id, date), set()).add(ordinal)
         return used
@@ -121,4 +119,4 @@ class Staging(StagingRows):
 
     def current_class(self, student_ids: Iterable[LocalId]) -> dict[LocalId, int]:
         wanted = list(student_ids)
-        return dict(self._tx.query(_CURRENT_CLASS, self._tx.school, wanted)) if wanted else {}  # type: ignore[arg-type]
+        return dict(self._tx.query(_CURRENT_CLASS, self._tx.school, wanted)) if wanted else {}

@@ -25,11 +25,11 @@ _COLUMNS = (
     " t.evidence, t.previous_id"
 )
 _LIVE = (
-    "SELECT " + _COLUMNS + " FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
     " AND t.{side} {among} ORDER BY t.id {lock}"
 )
 _CLOSED = (
-    "SELECT " + _COLUMNS + " FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state <> 'live'"
+    "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state <> 'live'"
     " AND t.{side} {among} AND NOT EXISTS (SELECT 1 FROM links AS n WHERE n.school_id = t.school_id"
     " AND n.stream = t.stream AND n.{side} = t.{side} AND n.state = 'live') ORDER BY t.id {lock}"
 )
@@ -49,7 +49,9 @@ def _bases(base: Snapshot) -> tuple[str, str | None]:
 
 
 def _link(row: Sequence[Any]) -> Link:
-    link_id, local_id, remote_id, base_local, base_remote, version, change_version, link_state, evidence, previous = row
+    link_id, local_id, remote_id, base_local, base_remote, version, change_version, link_state, evidence, previous = (
+        row
+    )
     local = load(base_local)
     return Link(
         link_id=link_id,
@@ -86,14 +88,16 @@ class Links:
 
     def remote_ids(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, RemoteId]:
         rows = self._select(_PAIRS, stream, "local_id", "{ints}", list(local_ids))
-        return {local: remote for local, remote in rows}
+        return dict(rows)  # type: ignore[arg-type]  # two columns
 
     def _select(
         self, template: str, stream: Stream, side: str, among: str, wanted: list[Any]
     ) -> Sequence[Sequence[Any]]:
         if not wanted:
             return ()
-        return self._tx.query(template, self._tx.school, stream.value, wanted, side=side, among=among)
+        return self._tx.query(
+            template, self._tx.school, stream.value, wanted, side=side, among=among, columns=_COLUMNS
+        )
 
     def insert(self, stream: Stream, links: Sequence[NewLink]) -> list[LinkId]:
         columns = (

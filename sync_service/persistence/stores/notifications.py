@@ -11,9 +11,7 @@ from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
 _KNOWN = "SELECT key FROM notifications WHERE school_id = ? AND key {texts}"
-_CONTACTS = (
-    "SELECT t.address FROM contacts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
-)
+_CONTACTS = "SELECT t.address FROM contacts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
 _LATEST = (
     "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
     " WHERE t.school_id = ? {conditions} ORDER BY t.id DESC {limit}"

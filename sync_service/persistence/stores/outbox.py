@@ -16,21 +16,17 @@ from sync_service.persistence.moments import moment, moment_or_none, stamp, stam
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
-_COLUMNS = (
-    "t.id, t.stream, t.local_id, t.client_ref, t.state, t.groups, t.dirty_again, t.tries, t.not_before,"
-    " t.waiting, t.waits_for, t.code, t.created_at"
+_ENTRIES = (
+    "SELECT t.id, t.stream, t.local_id, t.client_ref, t.state, t.groups, t.dirty_again, t.tries, t.not_before,"
+    " t.waiting, t.waits_for, t.code, t.created_at FROM outbox AS t WHERE t.school_id = ? {conditions}"
+    " ORDER BY t.id {limit} {lock}"
 )
-_ENTRIES = "SELECT " + _COLUMNS + " FROM outbox AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 # A retry that names no moment is due at once; a waiting entry without one is only ever woken.
 _DUE = (
-    "(t.state = 'pending' OR (t.state = 'retry' AND (t.not_before IS NULL OR t.not_before <= ?))"
-    " OR (t.state = 'waiting' AND t.not_before <= ?))"
+    "(t.state = 'pending' OR (t.state = 'retry' AND t.not_before IS NULL)"
+    " OR (t.state IN ('retry', 'waiting') AND t.not_before <= ?))"
 )
-_CLAIM = (
-    "SELECT " + _COLUMNS + " FROM outbox AS t WHERE t.school_id = ? AND t.stream = ? AND " + _DUE
-    + " ORDER BY t.id LIMIT ? {lock}"
-)
-_DUE_STREAMS = "SELECT DISTINCT t.stream FROM outbox AS t WHERE t.school_id = ? AND " + _DUE
+_DUE_STREAMS = "SELECT DISTINCT t.stream FROM outbox AS t WHERE t.school_id = ? {conditions} {limit}"
 _REMOVE = "DELETE FROM outbox WHERE school_id = ? AND id {ints}"
 _WAKE = (
     "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
@@ -39,6 +35,7 @@ _WAKE = (
 _COUNTS = "SELECT stream, state, waiting, count(*) FROM outbox WHERE school_id = ? GROUP BY stream, state, waiting"
 _OLDEST = "SELECT stream, min(created_at) FROM outbox WHERE school_id = ? GROUP BY stream"
 
+DELETED = "*"  # the group that stands for the whole record
 _CHANGING = ("state", "groups", "dirty_again", "tries", "not_before", "waiting", "waits_for", "code")
 _UNDER_WAY = (EntryState.LEASED, EntryState.UNKNOWN)
 _STARTS_ANEW = (EntryState.RETRY, EntryState.REJECTED, EntryState.WAITING)
@@ -128,8 +125,8 @@ class Outbox:
         )
 
     def claim(self, stream: Stream, limit: int, now: datetime) -> list[Entry]:
-        at = stamp(now)
-        return [_entry(row) for row in self._tx.query(_CLAIM, self._tx.school, stream.value, at, at, limit)]
+        due = (("t.stream = ?", stream.value), (_DUE, stamp(now)))
+        return [_entry(row) for row in self._tx.search(_ENTRIES, *due, limit=limit)]
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]:
         wanted = list(local_ids)
@@ -152,6 +149,13 @@ class Outbox:
         if wanted:
             self._tx.run(_REMOVE, self._tx.school, wanted)
 
+    def deletions(self, stream: Stream) -> list[Entry]:
+        whole = dump([DELETED])
+        rows = self._tx.search(
+            _ENTRIES, ("t.stream = ?", stream.value), ("t.state = 'pending' AND t.groups = ?", whole)
+        )
+        return [_entry(row) for row in rows]
+
     def wake(self, stream: Stream | None, keys: Iterable[str]) -> int:
         wanted = list(keys)
         if not wanted:
@@ -170,5 +174,5 @@ class Outbox:
         return {Stream(name): moment(at) for name, at in self._tx.query(_OLDEST, self._tx.school)}
 
     def due(self, now: datetime) -> set[Stream]:
-        at = stamp(now)
-        return {Stream(name) for (name,) in self._tx.query(_DUE_STREAMS, self._tx.school, at, at)}
+        rows = self._tx.search(_DUE_STREAMS, (_DUE, stamp(now)))
+        return {Stream(name) for (name,) in rows}

@@ -13,18 +13,15 @@ from sync_service.persistence.moments import moment, stamp
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
-_COLUMNS = (
-    "t.id, t.stream, t.direction, t.code, t.signature, t.reason, t.remote_id, t.local_id, t.payload, t.tries,"
-    " t.first_seen, t.last_seen"
+_ITEMS = (
+    "SELECT t.id, t.stream, t.direction, t.code, t.signature, t.reason, t.remote_id, t.local_id, t.payload, t.tries,"
+    " t.first_seen, t.last_seen FROM quarantine AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
-_ITEMS = "SELECT " + _COLUMNS + " FROM quarantine AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
-_CLEAR = (
-    "DELETE FROM quarantine WHERE school_id = ? AND stream = ? AND (remote_id {texts} OR local_id {ints})"
-)
+_CLEAR = "DELETE FROM quarantine WHERE school_id = ? AND stream = ? AND (remote_id {texts} OR local_id {ints})"
 _REMOVE = "DELETE FROM quarantine WHERE school_id = ? AND id {ints}"
 _COUNTS = "SELECT stream, direction, count(*) FROM quarantine WHERE school_id = ? GROUP BY stream, direction"
 _AGAIN = (
-    "ON CONFLICT (school_id, stream, direction, record) DO UPDATE SET code = excluded.code,"
+    "ON CONFLICT (record, direction, stream, school_id) DO UPDATE SET code = excluded.code,"
     " signature = excluded.signature, reason = excluded.reason, remote_id = excluded.remote_id,"
     " local_id = excluded.local_id, payload = excluded.payload,"
     " tries = quarantine.tries + excluded.tries, last_seen = excluded.last_seen"
@@ -107,9 +104,7 @@ class Quarantine:
             _AGAIN,
         )
 
-    def clear(
-        self, stream: Stream, *, remote_ids: Iterable[RemoteId] = (), local_ids: Iterable[LocalId] = ()
-    ) -> int:
+    def clear(self, stream: Stream, *, remote_ids: Iterable[RemoteId] = (), local_ids: Iterable[LocalId] = ()) -> int:
         remote, local = list(remote_ids), list(local_ids)
         if not remote and not local:
             return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sync_service.domain.links import LocalId
@@ -50,18 +51,19 @@ WHERE t.school_id = ? AND NOT t.incomplete
     AND l.local_id = t.id AND l.state = 'live')
 ORDER BY t.id {lock}
 """
-_ACKNOWLEDGED = (
-    "EXISTS (SELECT 1 FROM links AS l WHERE l.school_id = {m}.school_id AND l.stream = 'movements'"
-    " AND l.local_id = {m}.id AND l.state = 'live')"
-)
 _LEAVERS = """
-SELECT t.id, {student}, m.id, {movement}
-FROM movements AS m JOIN students AS t ON t.id = m.student_id AND t.school_id = m.school_id
-WHERE m.school_id = ? AND m.kind = 'departure' AND {acknowledged}
-  AND NOT EXISTS (SELECT 1 FROM releases AS r WHERE r.school_id = m.school_id AND r.movement_id = m.id
-    AND r.release_case = 'D')
+SELECT t.id, {student}, m.id, {movement}, r.id
+FROM movements AS m
+JOIN students AS t ON t.id = m.student_id AND t.school_id = m.school_id
+JOIN links AS lm ON lm.local_id = m.id AND lm.stream = 'movements' AND lm.school_id = m.school_id
+  AND lm.state = 'live'
+JOIN links AS ls ON ls.local_id = t.id AND ls.stream = 'students' AND ls.school_id = t.school_id
+  AND ls.state = 'live'
+LEFT JOIN releases AS r ON r.movement_id = m.id AND r.release_case = 'D' AND r.school_id = m.school_id
+WHERE m.school_id = ? AND m.kind = 'departure' AND r.closed_at IS NULL
+  AND (r.state IS NULL OR r.state IN ('claimed', 'not_released', 'released', 'left'))
   AND NOT EXISTS (SELECT 1 FROM movements AS n WHERE n.student_id = m.student_id AND n.school_id = m.school_id
-    AND (n.date > m.date OR (n.date = m.date AND n.id > m.id)) AND {later_acknowledged})
+    AND (n.date > m.date OR (n.date = m.date AND n.id > m.id)))
 ORDER BY t.id {lock}
 """
 
@@ -99,6 +101,18 @@ def _release(row: Sequence[Any]) -> Release:
     )
 
 
+def _arrival(row: Sequence[Any]) -> Arrival:
+    students, movements = shape_of(Stream.STUDENTS), shape_of(Stream.MOVEMENTS)
+    split = len(students.columns) + 1
+    movement_id = row[split]
+    return Arrival(
+        student_id=row[0],
+        student=students.to_values(row[:split]),
+        movement_id=movement_id,
+        movement={} if movement_id is None else movements.to_values(row[split : split + len(movements.columns) + 1]),
+    )
+
+
 class Releases:
     """Arrivals that are not enrolled in the region yet, and our own leavers."""
 
@@ -106,34 +120,26 @@ class Releases:
         self._tx = tx
 
     def candidates(self) -> list[Arrival]:
-        return self._arrivals(_WAITING_CARDS)
+        return [_arrival(row) for row in self._rows(_WAITING_CARDS)]
 
     def departures(self) -> list[Arrival]:
-        return self._arrivals(
-            _LEAVERS,
-            acknowledged=_ACKNOWLEDGED.replace("{m}", "m"),
-            later_acknowledged=_ACKNOWLEDGED.replace("{m}", "n"),
-        )
+        rows = self._rows(_LEAVERS)
+        cases = self._by_id([row[-1] for row in rows if row[-1] is not None])
+        return [replace(_arrival(row), case=cases.get(row[-1])) for row in rows]
 
-    def _arrivals(self, template: str, **names: str) -> list[Arrival]:
-        students, movements = shape_of(Stream.STUDENTS), shape_of(Stream.MOVEMENTS)
-        rows = self._tx.query(
+    def _rows(self, template: str) -> Sequence[Sequence[Any]]:
+        return self._tx.query(
             template,
             self._tx.school,
-            student=students.selection,
-            movement=", ".join(f'm."{name}"' for name in movements.columns),
-            **names,
+            student=shape_of(Stream.STUDENTS).selection,
+            movement=", ".join(f'm."{name}"' for name in shape_of(Stream.MOVEMENTS).columns),
         )
-        split = len(students.columns) + 1
-        return [
-            Arrival(
-                student_id=row[0],
-                student=students.to_values(row[:split]),
-                movement_id=row[split],
-                movement=dict.fromkeys(movements.columns) if row[split] is None else movements.to_values(row[split:]),
-            )
-            for row in rows
-        ]
+
+    def _by_id(self, release_ids: list[int]) -> dict[int, Release]:
+        if not release_ids:
+            return {}
+        rows = self._tx.search(_CASES, ("t.id {ints}", release_ids))
+        return {case.release_id: case for case in map(_release, rows)}
 
     def open(self) -> list[Release]:
         return [_release(row) for row in self._tx.query(_CASES, self._tx.school, conditions=f"AND {_OPEN}", limit="")]
@@ -212,4 +218,4 @@ class Releases:
         return [_release(row) for row in self._tx.search(_CASES, ("t.state = ?", state))]
 
     def counts(self) -> dict[str, int]:
-        return dict(self._tx.query(_COUNTS, self._tx.school))  # type: ignore[arg-type]
+        return dict(self._tx.query(_COUNTS, self._tx.school))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table
@@ -61,19 +62,17 @@ def _reader(stream: Stream, canonical: tuple[str, ...]) -> Callable[[Sequence[An
 
         def student(row: Sequence[Any]) -> Values:
             values = dict(zip(canonical, row[1:width], strict=True))
-            incomplete = bool(row[width])
-            values["incomplete"] = incomplete
-            if incomplete:
-                values["incomplete_class_id"] = row[width + 1]
+            values["incomplete"] = bool(row[width])
+            values["listed_class_id"] = row[width + 1]
             return values
 
         return student
     if stream in (Stream.MARKS, Stream.ATTENDANCE):
-        lesson = canonical.index("lesson_id") + 1
+        lesson, day = canonical.index("lesson_id") + 1, width + LOOK_UP.index("lesson_date")
 
         def cell(row: Sequence[Any]) -> Values:
             values = dict(zip(canonical, row[1:width], strict=True))
-            if row[lesson] is None:
+            if row[lesson] is None or row[day] is not None:
                 values.update(zip(LOOK_UP, row[width:], strict=True))
             return values
 
@@ -144,11 +143,15 @@ class StagingRows:
             return []
         shape = shape_of(stream)
         self._tx.mute_journal()
-        _check_names(shape, rows)
-        defaults = shape.defaults
-        ids = self._tx.insert_new(
-            shape.table, shape.columns, ([row.get(name, default) for name, default in defaults] for row in rows)
-        )
+        keys = rows[0].keys()
+        if len(keys) > 1 and all(row.keys() == keys for row in rows):
+            # The usual page: columns that no row names keep the defaults of the table.
+            _check_names(shape, rows[:1])
+            ids = self._tx.insert_new(shape.table, tuple(keys), map(itemgetter(*keys), rows))
+        else:
+            _check_names(shape, rows)
+            full = ([row.get(name, default) for name, default in shape.defaults] for row in rows)
+            ids = self._tx.insert_new(shape.table, shape.columns, full)
         return [LocalId(i) for i in ids]
 
     def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None:
@@ -201,7 +204,7 @@ def _references_to(stream: Stream) -> tuple[tuple[str, str], ...]:
     found = [(child.value, name) for child, names in children_of(stream).items() for name in names]
     for child, extra in LOCAL_ONLY.items():
         for name in extra:
-            named = {"class_id": Stream.CLASSES, "incomplete_class_id": Stream.CLASSES, "subject_id": Stream.SUBJECTS}
+            named = {"class_id": Stream.CLASSES, "listed_class_id": Stream.CLASSES, "subject_id": Stream.SUBJECTS}
             if named.get(name) is stream:
                 found.append((child.value, name))
     return tuple(found)

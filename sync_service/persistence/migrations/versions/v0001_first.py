@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("closed_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_attempts_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_attempts"),
-        sa.UniqueConstraint("school_id", "key", name="uq_attempts_school_id_key"),
+        sa.UniqueConstraint("key", "school_id", name="uq_attempts_key_school_id"),
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -82,21 +82,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_attendance_class_id_subject_id_lesson_date_open",
+        "ix_attendance_class_id_subject_id_lesson_date_some",
         "attendance",
         ["class_id", "subject_id", "lesson_date"],
+        sqlite_where=sa.text("lesson_date IS NOT NULL"),
+        postgresql_where=sa.text("lesson_date IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_attendance_id_school_id_some",
+        "attendance",
+        ["id", "school_id"],
         sqlite_where=sa.text("lesson_id IS NULL"),
         postgresql_where=sa.text("lesson_id IS NULL"),
     )
     op.create_index("ix_attendance_lesson_id", "attendance", ["lesson_id"])
-    op.create_index("ix_attendance_school_id", "attendance", ["school_id"])
-    op.create_index(
-        "ix_attendance_school_id_id_open",
-        "attendance",
-        ["school_id", "id"],
-        sqlite_where=sa.text("lesson_id IS NULL"),
-        postgresql_where=sa.text("lesson_id IS NULL"),
-    )
     op.create_index("ix_attendance_student_id", "attendance", ["student_id"])
     op.create_table(
         "audit",
@@ -190,7 +189,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_final_marks_period_id", "final_marks", ["period_id"])
-    op.create_index("ix_final_marks_school_id", "final_marks", ["school_id"])
     op.create_index("ix_final_marks_student_id", "final_marks", ["student_id"])
     op.create_index("ix_final_marks_subject_id", "final_marks", ["subject_id"])
     op.create_table(
@@ -207,8 +205,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_guardians"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_guardians_school_id_last_name", "guardians", ["school_id", "last_name"])
-    op.create_index("ix_guardians_school_id_phone", "guardians", ["school_id", "phone"])
+    op.create_index("ix_guardians_last_name_school_id", "guardians", ["last_name", "school_id"])
+    op.create_index("ix_guardians_phone_school_id", "guardians", ["phone", "school_id"])
+    op.create_index("ix_guardians_school_id", "guardians", ["school_id"])
     op.create_table(
         "guardianships",
         sa.Column("id", WHOLE, sa.Identity(), nullable=False),
@@ -222,7 +221,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_guardianships_guardian_id", "guardianships", ["guardian_id"])
-    op.create_index("ix_guardianships_school_id", "guardianships", ["school_id"])
     op.create_index("ix_guardianships_student_id", "guardianships", ["student_id"])
     op.create_table(
         "inbox",
@@ -236,12 +234,13 @@ def upgrade() -> None:
         sa.Column("parked_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_inbox_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
-        sa.UniqueConstraint("school_id", "stream", "remote_id", name="uq_inbox_school_id_stream_remote_id"),
+        sa.UniqueConstraint("remote_id", "stream", "school_id", name="uq_inbox_remote_id_stream_school_id"),
     )
+    op.create_index("ix_inbox_reason", "inbox", ["reason", "stream", "school_id"])
     op.create_index(
         "ix_inbox_waits",
         "inbox",
-        ["school_id", "waits_for"],
+        ["waits_for", "school_id"],
         sqlite_where=sa.text("waits_for IS NOT NULL"),
         postgresql_where=sa.text("waits_for IS NOT NULL"),
     )
@@ -268,7 +267,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_lessons_class_id_subject_id_date", "lessons", ["class_id", "subject_id", "date"])
-    op.create_index("ix_lessons_school_id_date", "lessons", ["school_id", "date"])
     op.create_index("ix_lessons_subject_id", "lessons", ["subject_id"])
     op.create_table(
         "links",
@@ -290,21 +288,21 @@ def upgrade() -> None:
     op.create_index(
         "ix_links_local_closed",
         "links",
-        ["school_id", "stream", "local_id"],
+        ["local_id", "stream"],
         sqlite_where=sa.text("state <> 'live'"),
         postgresql_where=sa.text("state <> 'live'"),
     )
     op.create_index(
         "ix_links_remote_closed",
         "links",
-        ["school_id", "stream", "remote_id"],
+        ["remote_id", "stream"],
         sqlite_where=sa.text("state <> 'live'"),
         postgresql_where=sa.text("state <> 'live'"),
     )
     op.create_index(
         "uq_links_local_live",
         "links",
-        ["school_id", "stream", "local_id"],
+        ["local_id", "stream", "school_id"],
         unique=True,
         sqlite_where=sa.text("state = 'live'"),
         postgresql_where=sa.text("state = 'live'"),
@@ -312,7 +310,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_links_remote_live",
         "links",
-        ["school_id", "stream", "remote_id"],
+        ["remote_id", "stream", "school_id"],
         unique=True,
         sqlite_where=sa.text("state = 'live'"),
         postgresql_where=sa.text("state = 'live'"),
@@ -336,21 +334,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_marks_class_id_subject_id_lesson_date_open",
+        "ix_marks_class_id_subject_id_lesson_date_some",
         "marks",
         ["class_id", "subject_id", "lesson_date"],
+        sqlite_where=sa.text("lesson_date IS NOT NULL"),
+        postgresql_where=sa.text("lesson_date IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_marks_id_school_id_some",
+        "marks",
+        ["id", "school_id"],
         sqlite_where=sa.text("lesson_id IS NULL"),
         postgresql_where=sa.text("lesson_id IS NULL"),
     )
     op.create_index("ix_marks_lesson_id", "marks", ["lesson_id"])
-    op.create_index("ix_marks_school_id", "marks", ["school_id"])
-    op.create_index(
-        "ix_marks_school_id_id_open",
-        "marks",
-        ["school_id", "id"],
-        sqlite_where=sa.text("lesson_id IS NULL"),
-        postgresql_where=sa.text("lesson_id IS NULL"),
-    )
     op.create_index("ix_marks_student_id", "marks", ["student_id"])
     op.create_table(
         "match_cases",
@@ -369,11 +366,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_match_cases"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_match_cases_state", "match_cases", ["school_id", "state", "stream"])
+    op.create_index("ix_match_cases_state", "match_cases", ["state", "stream", "school_id"])
     op.create_index(
         "uq_match_cases_open",
         "match_cases",
-        ["school_id", "stream", "remote_id"],
+        ["remote_id", "stream", "school_id"],
         unique=True,
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
@@ -401,8 +398,8 @@ def upgrade() -> None:
     op.create_index("ix_movements_class_from_id", "movements", ["class_from_id"])
     op.create_index("ix_movements_class_to_id", "movements", ["class_to_id"])
     op.create_index("ix_movements_destination_organization_id", "movements", ["destination_organization_id"])
+    op.create_index("ix_movements_kind_school_id", "movements", ["kind", "school_id"])
     op.create_index("ix_movements_origin_organization_id", "movements", ["origin_organization_id"])
-    op.create_index("ix_movements_school_id_kind_date", "movements", ["school_id", "kind", "date"])
     op.create_index("ix_movements_student_id", "movements", ["student_id"])
     op.create_table(
         "notes",
@@ -425,7 +422,7 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_notifications_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_notifications"),
-        sa.UniqueConstraint("school_id", "key", name="uq_notifications_school_id_key"),
+        sa.UniqueConstraint("key", "school_id", name="uq_notifications_key_school_id"),
     )
     op.create_table(
         "organizations",
@@ -436,7 +433,7 @@ def upgrade() -> None:
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("district", sa.Text(), nullable=True),
-        sa.Column("keeps_movement", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("keeps_movement", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_organizations_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_organizations"),
         sqlite_autoincrement=True,
@@ -460,15 +457,15 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_outbox_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
-        sa.UniqueConstraint("school_id", "client_ref", name="uq_outbox_school_id_client_ref"),
-        sa.UniqueConstraint("school_id", "stream", "local_id", name="uq_outbox_school_id_stream_local_id"),
+        sa.UniqueConstraint("client_ref", "school_id", name="uq_outbox_client_ref_school_id"),
+        sa.UniqueConstraint("local_id", "stream", "school_id", name="uq_outbox_local_id_stream_school_id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_outbox_state", "outbox", ["school_id", "stream", "state", "id"])
+    op.create_index("ix_outbox_state", "outbox", ["state", "stream", "school_id"])
     op.create_index(
         "ix_outbox_waits",
         "outbox",
-        ["school_id", "waits_for"],
+        ["waits_for", "school_id"],
         sqlite_where=sa.text("waits_for IS NOT NULL"),
         postgresql_where=sa.text("waits_for IS NOT NULL"),
     )
@@ -505,7 +502,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_quarantine_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_quarantine"),
         sa.UniqueConstraint(
-            "school_id", "stream", "direction", "record", name="uq_quarantine_school_id_stream_direction_record"
+            "record", "direction", "stream", "school_id", name="uq_quarantine_record_direction_stream_school_id"
         ),
         sqlite_autoincrement=True,
     )
@@ -529,9 +526,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_releases"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_releases_movement", "releases", ["school_id", "movement_id"])
-    op.create_index("ix_releases_state", "releases", ["school_id", "state"])
-    op.create_index("ix_releases_student", "releases", ["school_id", "student_id"])
+    op.create_index("ix_releases_movement", "releases", ["movement_id"])
+    op.create_index("ix_releases_state", "releases", ["state", "school_id"])
+    op.create_index("ix_releases_student", "releases", ["student_id"])
     op.create_table(
         "runs",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -570,14 +567,15 @@ def upgrade() -> None:
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("person_id", sa.Text(), nullable=True),
-        sa.Column("incomplete", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("incomplete_class_id", WHOLE, nullable=True),
+        sa.Column("incomplete", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("listed_class_id", WHOLE, nullable=True),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_students_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_students"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_students_school_id_last_name", "students", ["school_id", "last_name"])
-    op.create_index("ix_students_school_id_snils", "students", ["school_id", "snils"])
+    op.create_index("ix_students_last_name_school_id", "students", ["last_name", "school_id"])
+    op.create_index("ix_students_school_id", "students", ["school_id"])
+    op.create_index("ix_students_snils_school_id", "students", ["snils", "school_id"])
     op.create_table(
         "subjects",
         sa.Column("id", WHOLE, sa.Identity(), nullable=False),
@@ -650,7 +648,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_conflicts"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_conflicts_state", "conflicts", ["school_id", "state", "id"])
+    op.create_index("ix_conflicts_state", "conflicts", ["state", "school_id"])
     op.create_index(
         "uq_conflicts_link_undecided",
         "conflicts",
