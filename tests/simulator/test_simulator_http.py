@@ -270,3 +270,25 @@ def test_a_stopped_region_refuses_connections_and_comes_back(school: School) -> 
     school.handle = start_in_thread(school.handle.world, port=port)
     assert school.handle.port == port
     assert school.get("changeVersion").status == 200
+
+
+def test_writers_and_readers_at_once(school: School) -> None:
+    """Concurrent batches never share a change version, and every page read meanwhile is in order."""
+    found: list[list[int]] = []
+
+    def write(name: str) -> None:
+        for place in range(10):
+            body = {
+                "items": [{"clientRef": f"{name}{n}", "op": "create", "data": {"lastName": "Ким"}} for n in range(20)]
+            }
+            assert _keyed(school, body, key=f"{name}-{place}").status == 200
+            found.append([item["changeVersion"] for item in school.get("guardians?minChangeVersion=1").json["items"]])
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 40
+    assert all(versions == sorted(set(versions)) for versions in found)
+    assert len(max(found, key=len)) == len(school.dump("guardians")) == 59 + 800

@@ -101,8 +101,9 @@ def test_change_versions_are_one_sequence_of_the_organization(school: School) ->
 def test_fields_gives_only_those_keys(school: School) -> None:
     """The cheap listing and any other choice of keys; an unknown key is refused."""
     items = school.get("marks?pageSize=3").json["items"]
-    cheap = school.get("marks?pageSize=3&fields=id,version,changeVersion").json["items"]
-    assert cheap == [{name: item[name] for name in ("id", "version", "changeVersion")} for item in items]
+    for names in (("id", "version", "changeVersion"), ("id", "version"), ("id",)):
+        cheap = school.get(f"marks?pageSize=3&fields={','.join(names)}").json["items"]
+        assert cheap == [{name: item[name] for name in names} for item in items]
     chosen = school.get("marks?pageSize=3&fields=grade,id").json["items"]
     assert chosen == [{"grade": item["grade"], "id": item["id"]} for item in items]
     assert school.get("marks?fields=id,nothing").status == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,6 +17,11 @@ from connectors.ecp.simulator.shelf import Entry, Shelf
 MAX_PAGE = 1_000
 MAX_SEARCH = 500
 MAX_NUMBER = 2**63 - 1
+_AT_HAND = {  # keys that need no decoding: how each is written, and the attribute it comes from
+    "id": ('"id":"%s"', "id"),
+    "version": ('"version":%d', "version"),
+    "changeVersion": ('"changeVersion":%d', "change_version"),
+}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -106,7 +112,7 @@ def _number(query: Mapping[str, str], name: str, default: int, *, low: int, high
 def _wanted_fields(shelf: Shelf, raw: str | None) -> tuple[str, ...] | None:
     if raw is None:
         return None
-    names = tuple(raw.split(","))
+    names = tuple(dict.fromkeys(raw.split(",")))
     known = {*META, *(field.name for field in shelf.shape.fields)}
     if not set(names) <= known:
         raise RequestRefused(400, "invalid", "Неизвестное поле в списке", path="fields")
@@ -114,11 +120,10 @@ def _wanted_fields(shelf: Shelf, raw: str | None) -> tuple[str, ...] | None:
 
 
 def _excerpts(entries: list[Entry], names: tuple[str, ...]) -> list[bytes]:
-    if set(names) == {"id", "version", "changeVersion"}:  # the cheap listing of a full comparison
-        return [
-            b'{"id":"%b","version":%d,"changeVersion":%d}' % (entry.id.encode(), entry.version, entry.change_version)
-            for entry in entries
-        ]
+    if set(names) <= _AT_HAND.keys():  # the cheap listing of a full comparison
+        template = "{" + ",".join(_AT_HAND[name][0] for name in names) + "}"
+        pick = attrgetter(*(_AT_HAND[name][1] for name in names))
+        return [(template % pick(entry)).encode() for entry in entries]
     excerpts = []
     for entry in entries:
         item = entry.item()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
             empty_school=options.empty_school,
         )
         world.tokens.life = options.access_seconds
+    gc.freeze()  # the population stays: without this every full collection walks through all of it
     server = bind(world, options.host, options.port)
     keeper = StateKeeper(world, options.state) if options.state is not None else None
     if keeper is not None:

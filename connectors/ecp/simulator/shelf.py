@@ -186,13 +186,9 @@ class Shelf:
         if self._first_hole is None:
             return
         start = self._first_hole
-        kept = [
-            (version, entry)
-            for version, entry in zip(self._versions[start:], self._order[start:], strict=True)
-            if entry.change_version == version
-        ]
-        self._versions[start:] = [version for version, _ in kept]
-        self._order[start:] = [entry for _, entry in kept]
+        stale = zip(self._versions[start:], self._order[start:], strict=True)
+        self._order[start:] = [entry for version, entry in stale if entry.change_version == version]
+        self._versions[start:] = [entry.change_version for entry in self._order[start:]]
         self._first_hole = None
 
     def _live_order(self) -> tuple[list[int], list[Entry]]:
