@@ -17,14 +17,13 @@ from sync_service.engine.capture import normalised, slot_of
 from sync_service.engine.context import Cycle
 from sync_service.engine.stores import UnitOfWork
 
-Rows = Mapping[LocalId, Values | RecordError]
-
 
 def load_push(cycle: Cycle, uow: UnitOfWork, stream: Stream, entries: Sequence[Entry]) -> PushPage:
     """Today's rows of the entries with links, parents, conflicts, windows and permissions."""
     spec = SPECS[stream]
     ids = [entry.local_id for entry in entries]
-    rows = normalised(cycle.normalise, stream, uow.staging.rows(stream, ids))
+    raw = uow.staging.rows(stream, ids)
+    rows = normalised(cycle.normalise, stream, raw)
     links = uow.links.by_local(stream, ids)
     known = [row for row in rows.values() if not isinstance(row, RecordError)]
     # A deleted mark is judged by the lesson of its base.
@@ -40,7 +39,7 @@ def load_push(cycle: Cycle, uow: UnitOfWork, stream: Stream, entries: Sequence[E
         conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
         enrolments=_enrolments(uow, stream, ids),
         with_linked_child=_with_linked_child(uow, stream, ids),
-        doubts=_doubts(uow, stream, rows),
+        doubts=_doubts(uow, stream, raw),
     )
 
 
@@ -106,24 +105,21 @@ def _with_linked_child(uow: UnitOfWork, stream: Stream, ids: Sequence[LocalId]) 
     return frozenset(LocalId(int(row["guardian_id"] or 0)) for row in pairs if row["student_id"] in linked)
 
 
-def _doubts(uow: UnitOfWork, stream: Stream, rows: Rows) -> dict[LocalId, NoLesson | WhichLesson]:
-    """Why a cell has no lesson yet."""
-    slots = {
-        local_id: slot
-        for local_id, row in rows.items()
-        if not isinstance(row, RecordError) and row.get("lesson_id") is None and (slot := slot_of(row))
-    }
-    if not slots or stream not in (Stream.MARKS, Stream.ATTENDANCE):
+def _doubts(
+    uow: UnitOfWork, stream: Stream, rows: Mapping[LocalId, Values]
+) -> dict[LocalId, NoLesson | WhichLesson]:
+    """Why a cell has no lesson yet; needs the look-up columns, which are no part of a canonical record."""
+    if stream not in (Stream.MARKS, Stream.ATTENDANCE):
+        return {}
+    slots = {i: slot for i, row in rows.items() if row.get("lesson_id") is None and (slot := slot_of(row))}
+    if not slots:
         return {}
     lessons = uow.staging.lessons_on(set(slots.values()))
     used = uow.staging.ordinals_used(set(slots.values()))
     found: dict[LocalId, NoLesson | WhichLesson] = {}
     for local_id, slot in slots.items():
-        row = rows[local_id]
-        ordinal = None if isinstance(row, RecordError) else row.get("lesson_ordinal")
-        place = place_cell(
-            ordinal if isinstance(ordinal, int) else None, lessons.get(slot, []), used.get(slot, set())
-        )
+        ordinal = rows[local_id].get("lesson_ordinal")
+        place = place_cell(ordinal if isinstance(ordinal, int) else None, lessons.get(slot, []), used.get(slot, set()))
         if isinstance(place, NoLesson | WhichLesson):
             found[local_id] = place
     return found
