@@ -26,9 +26,17 @@ COMPARISONS = {
 }
 
 
+def _is_latin(text: str) -> bool:
+    return any(char.isascii() and char.isalpha() for char in text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeTable:
-    """``codes``: canonical → regional, one to one. ``variants``: other accepted spellings → canonical."""
+    """``codes``: canonical → regional, one to one. ``variants``: other accepted spellings → canonical.
+
+    A variant with Latin letters is taken letter by letter even in a ``cell`` table: Latin «B» may stand for Б
+    without making Cyrillic «В», which it resembles, a symbol.
+    """
 
     name: str
     codes: Mapping[str, str]
@@ -54,6 +62,8 @@ class CodeTable:
         meanings: dict[str, str] = {}
         found = []
         for spelling, code in (*primary.items(), *self.variants.items()):
+            if spelling in self.variants and _is_latin(spelling):
+                continue
             if meanings.setdefault(key(spelling), code) != code:
                 found.append(f"«{spelling}» {where} читается двояко")
         return found
@@ -72,7 +82,7 @@ class CodeTable:
     def _reader(self, primary: Mapping[str, str]) -> Any:
         key = COMPARISONS[self.compare]
         exact = {**self.variants, **primary}
-        folded = {key(spelling): code for spelling, code in exact.items()}
+        folded = {key(text): code for text, code in exact.items() if text in primary or not _is_latin(text)}
         unmapped = f"значения нет в таблице кодов {self.name}: добавьте строку в codes/{self.name}.toml"
 
         def read(raw: Any) -> str | None:
