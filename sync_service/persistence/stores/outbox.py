@@ -150,10 +150,8 @@ class Outbox:
             self._tx.run(_REMOVE, self._tx.school, wanted)
 
     def deletions(self, stream: Stream) -> list[Entry]:
-        whole = dump([DELETED])
-        rows = self._tx.search(
-            _ENTRIES, ("t.stream = ?", stream.value), ("t.state = 'pending' AND t.groups = ?", whole)
-        )
+        holds_all = "t.state = 'pending' AND {find}(t.groups, ?) > 0"
+        rows = self._tx.search(_ENTRIES, ("t.stream = ?", stream.value), (holds_all, dump(DELETED)))
         return [_entry(row) for row in rows]
 
     def wake(self, stream: Stream | None, keys: Iterable[str]) -> int:
