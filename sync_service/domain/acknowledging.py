@@ -24,7 +24,11 @@ from sync_service.domain.streams import RemoteRecord, Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """One item the region has carried out; ``stored`` is the record it keeps, references localised."""
+    """One item the region has carried out; ``stored`` is the record it keeps, references localised.
+
+    ``direct``: the record came as the answer to the write. One that was read back later may have been edited
+    there meanwhile: a difference is then the region's change, not its way of storing what we sent.
+    """
 
     item: AttemptItem
     remote_id: RemoteId
@@ -32,6 +36,7 @@ class Acknowledged:
     change_version: int | None
     stored: Values | None
     evidence: str = "ack"
+    direct: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ def plan_acks(page: AckPage) -> Actions:
 def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> None:
     sent = ack.item.values
     stored = ack.stored if ack.stored is not None else sent
-    base = acknowledged_base(page.policy, EMPTY, sent, stored, created=True)
+    base = acknowledged_base(page.policy, EMPTY, sent, stored if ack.direct else sent, created=True)
     row = page.rows.get(ack.item.local_id, sent)
     form_link(
         actions,
@@ -78,7 +83,8 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
 def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link: Link) -> None:
     conflict = page.conflicts.get(link.link_id)
     stored = {**link.base.remote, **(ack.stored if ack.stored is not None else ack.item.values)}
-    base = acknowledged_base(page.policy, link.base, ack.item.values, stored, created=False)
+    kept = stored if ack.direct else ack.item.values
+    base = acknowledged_base(page.policy, link.base, ack.item.values, kept, created=False)
     if conflict is not None and conflict.state is ConflictState.UNDOING:
         base = _undone(base, conflict)
         actions.conflicts.append(replace(conflict, state=ConflictState.OPEN))

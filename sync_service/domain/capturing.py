@@ -99,7 +99,9 @@ def _capture_linked(
 def _capture_deletion(captured: Captured, page: CapturePage, link: Link, conflict: Conflict | None) -> None:
     """Pupils are never deleted: they leave by a movement. Other records go when the guard lets them."""
     actions = captured.actions
-    if page.stream is Stream.STUDENTS or conflict is not None:
+    if conflict is not None and conflict.kind is ConflictKind.DELETED_IN_SCHOOL:
+        captured.counts["conflicts"] += 1  # asked already, with what the region was seen to hold
+    elif page.stream is Stream.STUDENTS or conflict is not None:
         surviving = last_seen(page.stream, link, conflict).values
         ask_about_deletion(actions, link, surviving, conflict, ConflictKind.DELETED_IN_SCHOOL)
         captured.counts["conflicts"] += 1

@@ -105,9 +105,7 @@ def _with_linked_child(uow: UnitOfWork, stream: Stream, ids: Sequence[LocalId]) 
     return frozenset(LocalId(int(row["guardian_id"] or 0)) for row in pairs if row["student_id"] in linked)
 
 
-def _doubts(
-    uow: UnitOfWork, stream: Stream, rows: Mapping[LocalId, Values]
-) -> dict[LocalId, NoLesson | WhichLesson]:
+def _doubts(uow: UnitOfWork, stream: Stream, rows: Mapping[LocalId, Values]) -> dict[LocalId, NoLesson | WhichLesson]:
     """Why a cell has no lesson yet; needs the look-up columns, which are no part of a canonical record."""
     if stream not in (Stream.MARKS, Stream.ATTENDANCE):
         return {}
@@ -118,8 +116,9 @@ def _doubts(
     used = uow.staging.ordinals_used(set(slots.values()))
     found: dict[LocalId, NoLesson | WhichLesson] = {}
     for local_id, slot in slots.items():
-        ordinal = rows[local_id].get("lesson_ordinal")
-        place = place_cell(ordinal if isinstance(ordinal, int) else None, lessons.get(slot, []), used.get(slot, set()))
+        number = rows[local_id].get("lesson_ordinal")
+        ordinal = number if isinstance(number, int) else None
+        place = place_cell(ordinal, lessons.get(slot, []), used.get(slot, set()))
         if isinstance(place, NoLesson | WhichLesson):
             found[local_id] = place
     return found

@@ -35,7 +35,7 @@ def read_back(cycle: Cycle, stream: Stream) -> None:
             parents = parents_of(uow, SPECS[stream], [*by_id.values(), *by_ref.values()])
         results = [_judge(cycle.policies[stream], item, by_id, by_ref, parents) for item in attempt.items]
         cycle.probe("push.read_back")
-        settle(cycle, attempt, results)
+        settle(cycle, attempt, results, direct=False)
 
 
 def _by_id(cycle: Cycle, attempt: Attempt) -> dict[RemoteId, RemoteRecord]:

@@ -48,8 +48,8 @@ class _Settlement:
     rejected: int = 0
 
 
-def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult]) -> None:
-    """Write down what became of each item of an attempt."""
+def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, direct: bool = True) -> None:
+    """Write down what became of each item of an attempt; ``direct`` as in :class:`Acknowledged`."""
     stream = attempt.stream
     asked = [
         result.remote_id or item.remote_id
@@ -59,7 +59,7 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult]) -> No
     ids = [remote_id for remote_id in asked if remote_id is not None]
     fresh = {r.remote_id: r for r in cycle.remote.get(stream, ids).records} if ids else {}
     with cycle.write() as uow:
-        settlement = _judge(uow, cycle, attempt, results, fresh)
+        settlement = _judge(uow, cycle, attempt, results, fresh, direct=direct)
         uow.outbox.save(settlement.changed)
         uow.outbox.remove(settlement.removed)
         uow.quarantine.put(settlement.quarantine)
@@ -84,6 +84,8 @@ def _judge(
     attempt: Attempt,
     results: Sequence[WriteResult],
     fresh: Mapping[RemoteId, RemoteRecord],
+    *,
+    direct: bool,
 ) -> _Settlement:
     found = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
     linked = uow.links.by_remote(attempt.stream, list(fresh))
@@ -94,7 +96,7 @@ def _judge(
         entry = found.get(item.local_id)
         match result.status:
             case WriteStatus.DONE:
-                settlement.acks.append(_acknowledged(attempt.stream, item, result, parents))
+                settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
                 settlement.acked += 1
                 _finish(settlement, entry)
             case WriteStatus.STALE | WriteStatus.NOT_FOUND | WriteStatus.DUPLICATE:
@@ -129,6 +131,8 @@ def _acknowledged(
     item: AttemptItem,
     result: WriteResult,
     parents: Mapping[Stream, Mapping[RemoteId, LocalId]],
+    *,
+    direct: bool,
 ) -> Acknowledged:
     stored: Values | None = None
     if result.stored is not None:
@@ -143,6 +147,7 @@ def _acknowledged(
         version=result.version,
         change_version=result.change_version,
         stored=stored,
+        direct=direct,
     )
 
 
