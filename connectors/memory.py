@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from connectors.memory_region import Item, Person, Refusal, Region
 from connectors.memory_rules import apply
 from connectors.pagination import Listing, Source, position, read_windows
-from sync_service.domain.errors import AccessRefused, ContractError, CursorExpired, SyncError
+from sync_service.domain.errors import AccessRefused, ContractError, CursorExpired, LoginNeeded, SyncError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.policies import folded
 from sync_service.domain.records import Scalar, Values
@@ -216,6 +216,8 @@ class MemoryRemote:
     def _meet(self, call: str, stream: Stream | None = None) -> SyncError | None:
         """Raise the fault that awaits this call; one that strikes after the commit is returned."""
         self.calls[call] += 1
+        if self.login_needed:
+            raise LoginNeeded("the region rejected the stored token; a person must enter a new one")
         if stream in self.refused:
             raise AccessRefused(f"{stream}: the region refuses this stream")
         for fault in self.faults:
@@ -235,7 +237,7 @@ class MemoryRemote:
 
     def _page(self, stream: Stream, low: int, high: int, number: int, size: int) -> Listing:
         self._meet("page", stream)
-        if 0 < low < self.region.oldest[stream]:
+        if 0 <= low < self.region.oldest[stream]:
             raise CursorExpired(f"{stream}: the region no longer keeps changes since {low}")
         window = self.region.window(stream, low, high)
         items = [self.region.record(stream, *pair) for pair in window[(number - 1) * size : number * size]]

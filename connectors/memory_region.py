@@ -238,11 +238,12 @@ class Region:
             self.items[stream] = {rid: item for rid, item in self.items[stream].items() if not item.deleted}
 
     def window(self, stream: Stream, low: int, high: int) -> list[tuple[RemoteId, Item]]:
-        """Items with low < change version <= high in the region's order; without tombstones from 0."""
+        """Items with low < change version <= high in the region's order; a low below 0 asks for everything
+        and gets no tombstones."""
         found = [
             (remote_id, item)
             for remote_id, item in self.items[stream].items()
-            if low < item.change_version <= high and not (low == 0 and item.deleted)
+            if low < item.change_version <= high and not (low < 0 and item.deleted)
         ]
         found.sort(key=lambda pair: (pair[1].change_version, pair[0]))
         return found

@@ -26,6 +26,7 @@ from sync_service.domain.errors import CursorExpired, TransientError
 from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions
 
 REPEATS = 3
+NEVER = -1  # the low of a reader who has read nothing yet: the region then leaves tombstones out
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the pages of one stream come from. ``fetch`` takes low, high, page number, page size."""
+    """Where the pages of one stream come from. ``fetch`` takes low, high, page number, page size; a low of
+    ``NEVER`` asks without a lower bound."""
 
     stream: Stream
     versions: Callable[[], StreamVersions]
@@ -66,7 +68,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     def parse(cls, cursor: str | None) -> Place:
         """The place a cursor names. A cursor that cannot be read counts as expired: compare everything."""
         if cursor is None:
-            return cls(low=0)
+            return cls(low=NEVER)
         try:
             return msgspec.json.decode(cursor, type=cls)
         except msgspec.DecodeError as error:
@@ -78,7 +80,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 
 def position(cursor: str | None) -> int:
     """The change version up to which the cursor has everything; 0 for None or an unfinished first window."""
-    return Place.parse(cursor).low
+    return max(0, Place.parse(cursor).low)
 
 
 def read_windows(
@@ -97,6 +99,9 @@ def read_windows(
             raise CursorExpired(f"{source.stream}: the region's change versions went back; compare everything")
         if newest == place.low:
             return
+        if newest == 0:
+            yield _nothing_yet(source.stream)
+            return
         place = Place(low=place.low, high=newest, page_size=page_size)
     with _Fetcher(source, read_ahead=read_ahead) as fetcher:
         for _ in range(REPEATS):
@@ -108,12 +113,17 @@ def read_windows(
     raise TransientError(f"{source.stream}: the regional list is incomplete; it is read again later")
 
 
+def _nothing_yet(stream: Stream) -> Page:
+    """The first reading of an empty stream: from here on its tombstones are of interest."""
+    return Page(stream=stream, records=(), rejects=(), cursor=Place(low=0).dump(), complete=True, full=True)
+
+
 def _one_reading(fetcher: _Fetcher, place: Place) -> Iterator[tuple[Page, Place]]:
     """The window from its next page down to page 1; the last place is a closed one when the count agrees."""
     source = fetcher.source
     place, listing = _open(fetcher, place)
     while True:
-        number, full = place.next_page, place.low == 0
+        number, full = place.next_page, place.low == NEVER
         if number > 1:
             fetcher.ahead(place, number - 1)
         listing, records, rejects = _whole_page(fetcher, place, listing)
@@ -214,7 +224,7 @@ def _count_agrees(source: Source, place: Place) -> bool:
         return False
     left = place.first_total - place.least_total
     # A first window lists no tombstones: the record at its upper bound may be one.
-    bound_seen = place.low == 0 or place.top >= place.high
+    bound_seen = place.low == NEVER or place.top >= place.high
     if left == 0 and bound_seen:
         return True
     handed_out = source.versions().newest - place.high

@@ -15,7 +15,7 @@ from connectors.ecp import resources
 from connectors.ecp.settings import EcpSettings
 from connectors.ecp.writing import as_item, rejected_here, results_of
 from connectors.http import HttpClient
-from connectors.pagination import Listing, Source, newest_of_each, position, read_windows
+from connectors.pagination import NEVER, Listing, Source, newest_of_each, position, read_windows
 from mappings import Mappings, RecordMapping
 from sync_service.domain.errors import ContractError, OutcomeUnknown, RecordError, TransientError
 from sync_service.domain.links import RemoteId
@@ -103,7 +103,9 @@ class EcpConnector:
         return versions
 
     def _page(self, stream: Stream, low: int, high: int, number: int, size: int) -> Listing:
-        params = {"minChangeVersion": low, "maxChangeVersion": high, "pageNumber": number, "pageSize": size}
+        params = {"maxChangeVersion": high, "pageNumber": number, "pageSize": size}
+        if low != NEVER:
+            params["minChangeVersion"] = low
         what = f"{stream} page {number}"
         raw = self._http.call("GET", self._path(stream), what, session=self._session, params=params)
         answer = _shaped(raw, resources.PageAnswer, what)
