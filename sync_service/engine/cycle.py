@@ -87,9 +87,9 @@ def _guarded(cycle: Cycle, stream: Stream, step: Callable[P, object], *args: P.a
 def _pull(cycle: Cycle, streams: list[Stream]) -> None:
     versions: Mapping[Stream, StreamVersions] = cycle.remote.change_versions().streams
     with cycle.read() as uow:
-        positions = {s: cycle.remote.position(uow.cursors.get(s)) for s in streams}
+        cursors = {s: uow.cursors.get(s) for s in streams}
         parked = {stream for stream, _ in uow.inbox.counts()}
-    changed = [s for s in streams if s not in versions or versions[s].newest > positions[s]]
+    changed = [s for s, cursor in cursors.items() if _behind(cycle, cursor, versions.get(s))]
     whole = {s for s in streams if s not in changed}
     for stream in streams:
         if stream in (Stream.MARKS, Stream.ATTENDANCE):
@@ -98,6 +98,11 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
             whole.add(stream)
             parked.add(stream)
         _settle(cycle, stream, whole, parked)
+
+
+def _behind(cycle: Cycle, cursor: str | None, versions: StreamVersions | None) -> bool:
+    """Whether the region has something we have not read; without a version nobody can tell but a reading."""
+    return cursor is None or versions is None or versions.newest != cycle.remote.position(cursor)
 
 
 def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream]) -> None:

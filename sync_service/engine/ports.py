@@ -136,7 +136,8 @@ class RemoteSystem(Protocol):
 
         The upper bound is fixed when a window starts (``versions.newest`` when given), an interrupted window
         is resumed, pages come last to first. The next page may be read ahead while the caller works.
-        No page is yielded when nothing changed. Raises CursorExpired when the region forgot the position.
+        No page is yielded when nothing changed; a first reading (cursor None) of an empty stream yields one.
+        Raises CursorExpired when the region forgot the position.
         """
         ...
 

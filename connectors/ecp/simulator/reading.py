@@ -12,7 +12,7 @@ import msgspec
 from connectors.ecp.simulator.fields import Json
 from connectors.ecp.simulator.problems import RequestRefused
 from connectors.ecp.simulator.shapes import META
-from connectors.ecp.simulator.shelf import Entry, Shelf
+from connectors.ecp.simulator.shelf import FIRST_READING, Entry, Shelf
 
 MAX_PAGE = 1_000
 MAX_SEARCH = 500
@@ -40,12 +40,12 @@ class Listing:
 
 def read_page(shelf: Shelf, query: Mapping[str, str]) -> Listing:
     """One page of the items changed in (minChangeVersion, maxChangeVersion], oldest change first."""
-    low = _number(query, "minChangeVersion", 0, low=0)
+    low = _number(query, "minChangeVersion", FIRST_READING, low=0)
     high = _number(query, "maxChangeVersion", shelf.newest, low=0)
     number = _number(query, "pageNumber", 1, low=1)
     size = _number(query, "pageSize", MAX_PAGE, low=1, high=MAX_PAGE)
     names = _wanted_fields(shelf, query.get("fields"))
-    if 0 < low < shelf.oldest:
+    if 0 <= low < shelf.oldest:
         raise RequestRefused(410, "gone", "История изменений до этой версии не хранится: нужна полная сверка")
     order, start, stop = shelf.window(low, high)
     total = max(stop - start, 0)

@@ -18,6 +18,8 @@ from connectors.ecp.simulator.shapes import META
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
+FIRST_READING = -1  # the lower bound of a reader who names none
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -124,10 +126,11 @@ class Shelf:
     def window(self, low: int, high: int) -> tuple[list[Entry], int, int]:
         """Items in the order of change, and where those with ``low`` < change version <= ``high`` stand.
 
-        With ``low`` 0 the order has no tombstones: a first reader needs none. The list is not to be changed.
+        For a first reading the order has no tombstones: it needs none. The list is not to be changed.
         """
         self._close_holes()
-        versions, order = self._live_order() if low == 0 and self.tombstones else (self._versions, self._order)
+        first = low == FIRST_READING and self.tombstones
+        versions, order = self._live_order() if first else (self._versions, self._order)
         return order, bisect_right(versions, low), bisect_right(versions, high)
 
     def compact(self, through: int) -> None:
