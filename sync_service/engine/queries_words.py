@@ -1,0 +1,244 @@
+"""The Russian words for what the tables hold: streams, fields, codes and values, as people read them.
+
+Read views put these words beside the plain values, so that the command line and the page say the same.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sync_service.domain.conflicts import ConflictKind
+from sync_service.domain.planning import DELETION_FIELD
+from sync_service.domain.records import Scalar
+from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
+from sync_service.domain.reports import RunStatus, WaitingFor
+from sync_service.domain.rules import phones, school_year, snils
+from sync_service.domain.streams import Stream
+
+NOTHING = "—"
+
+STREAMS: dict[Stream, str] = {
+    Stream.ORGANIZATIONS: "Организации",
+    Stream.PERIODS: "Учебные периоды",
+    Stream.CLASSES: "Классы",
+    Stream.SUBJECTS: "Предметы",
+    Stream.LESSONS: "Уроки",
+    Stream.STUDENTS: "Ученики",
+    Stream.GUARDIANS: "Родители",
+    Stream.GUARDIANSHIPS: "Связи с родителями",
+    Stream.MOVEMENTS: "Движение",
+    Stream.MARKS: "Отметки",
+    Stream.FINAL_MARKS: "Итоговые отметки",
+    Stream.ATTENDANCE: "Пропуски",
+}
+
+FIELDS: dict[str, str] = {
+    DELETION_FIELD: "Запись целиком",
+    "name": "Название",
+    "short_name": "Краткое название",
+    "phone": "Телефон",
+    "email": "Электронная почта",
+    "district": "Район",
+    "keeps_movement": "Ведёт «Движение»",
+    "school_year": "Учебный год",
+    "kind": "Вид",
+    "starts_on": "Начало",
+    "ends_on": "Окончание",
+    "grade": "Параллель",
+    "late_entry_until": "Журнал открыт до",
+    "class_id": "Класс",
+    "subject_id": "Предмет",
+    "date": "Дата",
+    "number": "Номер урока",
+    "last_name": "Фамилия",
+    "first_name": "Имя",
+    "patronymic": "Отчество",
+    "sex": "Пол",
+    "birth_date": "Дата рождения",
+    "snils": "СНИЛС",
+    "document_series": "Серия свидетельства о рождении",
+    "document_number": "Номер свидетельства о рождении",
+    "personal_file_no": "Номер личного дела",
+    "admitted_on": "Дата приёма",
+    "address": "Адрес",
+    "person_id": "Номер человека в ГИС",
+    "home_phone": "Домашний телефон",
+    "student_id": "Ученик",
+    "guardian_id": "Родитель",
+    "relation": "Кем приходится",
+    "relation_note": "Уточнение родства",
+    "order_number": "Номер приказа",
+    "order_date": "Дата приказа",
+    "class_from_id": "Из класса",
+    "class_to_id": "В класс",
+    "origin_kind": "Откуда прибыл",
+    "origin_organization_id": "Из школы",
+    "origin_name": "Из школы (название)",
+    "destination_organization_id": "В школу",
+    "destination_name": "В школу (название)",
+    "lesson_id": "Урок",
+    "value": "Отметка",
+    "weight": "Вес",
+    "position": "Место в клетке",
+    "comment": "Примечание",
+    "period_id": "Период",
+    "symbol": "Отметка о пропуске",
+    "reason": "Причина",
+}
+
+_CODES: dict[str, dict[Stream | None, dict[str, str]]] = {
+    "kind": {
+        Stream.MOVEMENTS: {
+            "arrival": "зачисление",
+            "departure": "выбытие",
+            "class_change": "перевод в другой класс",
+            "promotion": "перевод в следующий класс",
+            "repeat": "оставлен на повторное обучение",
+            "graduation": "окончание обучения",
+        },
+        Stream.FINAL_MARKS: {"period": "за период", "year": "годовая", "exam": "экзамен", "final": "итоговая"},
+        Stream.PERIODS: {
+            "quarter": "четверть",
+            "trimester": "триместр",
+            "half_year": "полугодие",
+            "year": "учебный год",
+            "holiday": "каникулы",
+            "report": "период отчёта",
+        },
+    },
+    "origin_kind": {
+        None: {
+            "school": "школа, которая ведёт «Движение»",
+            "other_district": "район без учёта движения",
+            "none": "ранее не обучался",
+        }
+    },
+    DELETION_FIELD: {None: {"deleted": "удалена", "kept": "есть"}},
+}
+
+KINDS: dict[ConflictKind, str] = {
+    ConflictKind.EDIT: "изменили и в школе, и в ГИС",
+    ConflictKind.FIRST_MEETING: "при первой сверке сведения различаются",
+    ConflictKind.DELETED_IN_SCHOOL: "в школе удалили, а в ГИС изменили",
+    ConflictKind.DELETED_IN_REGION: "в ГИС удалили, а в школе изменили",
+}
+
+RUN_STATUS: dict[RunStatus, str] = {
+    RunStatus.RUNNING: "идёт",
+    RunStatus.SUCCEEDED: "успешно",
+    RunStatus.COMPLETED_WITH_ERRORS: "завершено с ошибками",
+    RunStatus.HELD: "часть изменений задержана",
+    RunStatus.LOGIN_NEEDED: "нужен вход",
+    RunStatus.INTERRUPTED: "прервано",
+    RunStatus.FAILED: "не удалось",
+}
+
+WAITING: dict[WaitingFor, str] = {
+    WaitingFor.PARENT: "ждут связанной записи",
+    WaitingFor.PERMIT: "ждут разрешения",
+    WaitingFor.RELEASE: "ждут отчисления прежней школой",
+    WaitingFor.LOGIN: "ждут входа в ГИС",
+    WaitingFor.BLACKOUT: "ждут конца запретного времени",
+    WaitingFor.DECISION: "ждут решения",
+}
+
+RELEASE_STATES: dict[ReleaseState, str] = {
+    ReleaseState.CLAIMED: "Неясно, откуда прибыл",
+    ReleaseState.NOT_RELEASED: "Не отчислен прежней школой",
+    ReleaseState.RELEASED: "Можно зачислять",
+    ReleaseState.ENROLLED: "Зачислен",
+    ReleaseState.WITHDRAWN: "Закрыт",
+    ReleaseState.LEFT: "Выбыл, в списке доступных ещё не виден",
+    ReleaseState.VISIBLE: "Выбыл, виден в списке доступных",
+}
+
+RELEASE_CASES: dict[ReleaseCase, str] = {
+    ReleaseCase.AVAILABLE: "есть в списке доступных для зачисления",
+    ReleaseCase.NOT_RELEASED: "прибыл из школы, которая ведёт «Движение»",
+    ReleaseCase.OTHER_DISTRICT: "прибыл из района без учёта движения",
+    ReleaseCase.DEPARTURE: "выбыл от нас",
+    ReleaseCase.FIRST_TIME: "ранее не обучался",
+    ReleaseCase.UNKNOWN_ORIGIN: "неизвестно, откуда прибыл",
+}
+
+STEPS: dict[StepKind, str] = {
+    StepKind.OPENED: "Открыт",
+    StepKind.CALL: "Звонок",
+    StepKind.PROMISE: "Обещали",
+    StepKind.DIRECTOR: "Директору",
+    StepKind.STATE: "Состояние",
+    StepKind.NOTE: "Заметка",
+}
+
+_LIKENESS = {
+    "equal": "совпадает",
+    "differs": "отличается",
+    "missing": "указано не везде",
+}
+_KEYS = {
+    "snils": "СНИЛС",
+    "birth_date": "дата рождения",
+    "sex": "пол",
+    "document": "свидетельство о рождении",
+    "last_name": "фамилия",
+    "first_name": "имя",
+    "patronymic": "отчество",
+    "name": "имя и фамилия",
+    "phone": "телефон",
+}
+_OTHER_REASONS = {
+    "card_incomplete": "карточка заведена по отчёту и не заполнена",
+    "natural_key": "совпадают основные сведения",
+    "unlinked": "связь с этой записью разорвана",
+}
+
+
+def reason(code: str) -> str:
+    """What speaks for or against a pair, in words: ``snils_equal`` → «СНИЛС: совпадает»."""
+    key, _, likeness = code.rpartition("_")
+    if key in _KEYS and likeness in _LIKENESS:
+        return f"{_KEYS[key]}: {_LIKENESS[likeness]}"
+    return _OTHER_REASONS.get(code, code)
+
+
+def day(text: Scalar) -> str:
+    """«03.02.2015» of an ISO date."""
+    try:
+        return f"{date.fromisoformat(str(text)):%d.%m.%Y}"
+    except ValueError:
+        return str(text)
+
+
+def moment(at: datetime | None, zone: str) -> str:
+    """«03.02.2026 16:40» in the school's zone."""
+    return NOTHING if at is None else f"{at.astimezone(ZoneInfo(zone)):%d.%m.%Y %H:%M}"
+
+
+def value(stream: Stream, field: str, stored: Scalar) -> str:
+    """A value as people write it; references are named elsewhere. A damaged value is shown as it stands."""
+    if stored is None or stored == "":
+        return NOTHING
+    if isinstance(stored, bool):
+        return "да" if stored else "нет"
+    if field in _CODES:
+        by_stream = _CODES[field]
+        return by_stream.get(stream, by_stream.get(None, {})).get(str(stored), str(stored))
+    if field in _DAYS:
+        return day(stored)
+    try:
+        match field:
+            case "snils":
+                return snils.formatted(str(stored))
+            case "phone" | "home_phone":
+                return phones.formatted(str(stored))
+            case "school_year":
+                return school_year.label(int(stored))
+    except ValueError:
+        pass
+    return str(stored)
+
+
+_DAYS = frozenset(
+    {"starts_on", "ends_on", "late_entry_until", "date", "birth_date", "admitted_on", "order_date", "lesson_date"}
+)
