@@ -7,6 +7,7 @@ from dataclasses import replace
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.conflicts import ConflictState
 from sync_service.domain.links import LinkId, LocalId, NewLink, Snapshot
+from sync_service.domain.matches import MatchState
 from sync_service.domain.planning import DELETION, Actions, student_of
 from sync_service.domain.streams import Stream, children_of
 from sync_service.engine.stores import UnitOfWork
@@ -74,6 +75,8 @@ def apply(uow: UnitOfWork, actions: Actions, *, actor: str, cause: str) -> None:
                 for case in actions.match_cases
             ]
         )
+    if links:
+        _close_match_cases(uow, stream, links)
     if audit:
         uow.audit.append([AuditEntry(act=_act_of(audit), actor=actor, cause=cause, items=tuple(audit))])
     _wake(uow, stream, actions, list(link_ids))
@@ -88,6 +91,13 @@ def _save_conflicts(uow: UnitOfWork, actions: Actions, link_ids: dict[LocalId, L
             # What the case held back may travel again.
             actions.dirty.setdefault(conflict.local_id, set()).update(conflict.groups - {DELETION})
     uow.conflicts.save(ready)
+
+
+def _close_match_cases(uow: UnitOfWork, stream: Stream, links: list[NewLink]) -> None:
+    """Questions about records that have found their counterpart went away by themselves."""
+    answered = uow.matches.open_for(stream, [link.remote_id for link in links])
+    if answered:
+        uow.matches.save([replace(case, state=MatchState.CLOSED) for case in answered.values()])
 
 
 def _act_of(items: list[AuditItem]) -> str:
