@@ -2,7 +2,8 @@
 
 Reads and look-ups are repeated after anything transient. A write is repeated only when nothing can have been
 committed: not connected, 429, 503. Whoever is told to wait waits, whichever call comes next (``Retry-After``
-holds for the whole client); a wait longer than ``longest_wait`` is left to the caller as RateLimited.
+holds for the whole client); a wait longer than ``longest_wait`` is left to the caller as RateLimited. While the
+region is out of reach each call tries once: an outage of hours is met with few probes.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class HttpClient:
         )
         self._not_before = float("-inf")
         self._gate = threading.Lock()
+        self._out_of_reach = False
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).disabled = True  # they would log addresses; what we log we log ourselves
 
@@ -112,13 +114,19 @@ class HttpClient:
             writing=writing,
         )
         retrying = Retrying(
-            stop=stop_after_attempt(self._settings.attempts),
+            stop=stop_after_attempt(1 if self._out_of_reach else self._settings.attempts),
             wait=self._backoff,
             retry=retry_if_exception(lambda error: self._may_repeat(error, writing=writing)),
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(self._signed, request, session)
+        try:
+            value = retrying(self._signed, request, session)
+        except SyncError as error:
+            self._out_of_reach = isinstance(error, Unreachable)
+            raise
+        self._out_of_reach = False
+        return value
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter: anything between nothing and the exponential bound."""

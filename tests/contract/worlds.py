@@ -21,7 +21,7 @@ from sync_service.domain.errors import OutcomeUnknown, TransientError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Page, RemoteRecord, Stream
-from sync_service.engine.ports import Op, RemoteSystem, WriteItem, WriteResult
+from sync_service.engine.ports import Op, PersonQuery, RemoteSystem, WriteItem, WriteResult
 
 TODAY = "2026-11-20"
 PAGE_SIZE = 3
@@ -226,11 +226,12 @@ class EcpWorld(World):
         self._handle = start_in_thread(
             build_world(seed=1, date=TODAY, population="small", empty_school=True), host="127.0.0.1", port=0
         )
-        self._admin("clock", {"set": f"{TODAY}T10:00:00+05:00", "frozen": True})
-        school = self._admin("organizations", {"name": "Школа № 1", "population": "none"})
+        self.admin("clock", {"set": f"{TODAY}T10:00:00+05:00", "frozen": True})
+        school = self.admin("organizations", {"name": "Школа № 1", "population": "none"})
         self._here: str = school["id"]
         self._elsewhere: str = self._handle.organizations[1]["id"]
         self.clock = StillClock()
+        self._others: list[EcpConnector] = []
         self.tokens = MemoryTokens(school["refreshToken"])
         self.remote = EcpConnector(
             EcpSettings(base_url=self._handle.url, organization_id=self._here, page_size=PAGE_SIZE),
@@ -240,55 +241,84 @@ class EcpWorld(World):
         )
         self.furnish()
 
-    def _admin(self, call: str, body: dict[str, Any]) -> Any:
+    def admin(self, call: str, body: dict[str, Any]) -> Any:
         return self._handle.admin("POST", f"/simulator/{call}", body)
 
-    def _faults(self, *rules: dict[str, Any]) -> None:
-        self._admin("faults", {"rules": list(rules)})
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """These faults and no others."""
+        self.admin("faults", {"rules": list(rules)})
+
+    def settings(self, **settings: Any) -> None:
+        self.admin("settings", settings)
+
+    def reject_tokens(self) -> None:
+        """The access token expires and the region rejects the refresh token."""
+        self.admin("tokens/expire", {})
+        self.admin("tokens/reject-refresh", {"organizationId": self._here, "reject": True})
+
+    def log_in_again(self) -> None:
+        """A person enters a new refresh token."""
+        issued = self.admin("tokens/issue", {"organizationId": self._here})
+        self.tokens.tokens = Tokens(access=None, refresh=issued["refreshToken"])
+
+    def as_another_school(self) -> EcpConnector:
+        """Our tokens with the organization of somebody else."""
+        settings = EcpSettings(base_url=self._handle.url, organization_id=self._elsewhere)
+        other = EcpConnector(settings, tokens=self.tokens, mappings=MAPPINGS, clock=self.clock)
+        self._others.append(other)
+        return other
+
+    def look_up(self, route: str) -> None:
+        """A look-up that the simulator's faults know as ``search`` or ``available``."""
+        if route == "search":
+            self.remote.find(Stream.STUDENTS, client_refs=["x"])
+        else:
+            query = PersonQuery(ref="p", last_name="Никто", first_name="Никак", birth_date="2012-01-02")
+            self.remote.find_available([query])
 
     def _at(self, stream: Stream) -> dict[str, Any]:
         return {"organizationId": self._here, "stream": _url(stream)}
 
     def create(self, stream: Stream, values: Values) -> RemoteId:
         item = MAPPINGS[stream].to_remote(values)
-        return RemoteId(self._admin("create", {**self._at(stream), "items": [item]})["items"][0]["id"])
+        return RemoteId(self.admin("create", {**self._at(stream), "items": [item]})["items"][0]["id"])
 
     def edit(self, stream: Stream, remote_id: RemoteId, values: Values) -> None:
         item = {"id": remote_id, "changes": MAPPINGS[stream].to_remote(values)}
-        self._admin("edit", {**self._at(stream), "items": [item]})
+        self.admin("edit", {**self._at(stream), "items": [item]})
 
     def delete(self, stream: Stream, remote_id: RemoteId) -> None:
-        self._admin("delete", {**self._at(stream), "ids": [remote_id]})
+        self.admin("delete", {**self._at(stream), "ids": [remote_id]})
 
     def bump(self, stream: Stream) -> None:
-        self._admin("bump", self._at(stream))
+        self.admin("bump", self._at(stream))
 
     def compact(self) -> None:
-        self._admin("compact", {"organizationId": self._here})
+        self.admin("compact", {"organizationId": self._here})
 
     def person(self, card: Values, *, enrolled: bool) -> str:
         status = {"status": "enrolled" if enrolled else "available", "organizationId": self._elsewhere}
         person = {**status, **MAPPINGS[Stream.STUDENTS].to_remote(card)}
-        return str(self._admin("persons", {"persons": [person]})["persons"][0]["personId"])
+        return str(self.admin("persons", {"persons": [person]})["persons"][0]["personId"])
 
     def release(self, person_id: str) -> None:
-        self._admin("release", {"personId": person_id, "destinationOrganizationId": self._here})
+        self.admin("release", {"personId": person_id, "destinationOrganizationId": self._here})
 
     def lose_next_answer(self) -> None:
-        self._faults({"kind": "commit_then_drop", "match": {"route": "batch"}, "times": 1})
+        self.faults({"kind": "commit_then_drop", "match": {"route": "batch"}, "times": 1})
 
     def break_page(self, *, skip: int) -> None:
         # The connector tries a page three times before it gives up.
-        self._faults({"kind": "server_error", "match": {"route": "page"}, "times": 3, "skip": skip})
+        self.faults({"kind": "server_error", "match": {"route": "page"}, "times": 3, "skip": skip})
 
     def repeat_and_reorder(self) -> None:
-        self._faults(
+        self.faults(
             {"kind": "repeated_items", "match": {"route": "page"}},
             {"kind": "reordered_items", "match": {"route": "page"}},
         )
 
     def refuse(self, stream: Stream) -> None:
-        self._faults({"kind": "forbidden", "match": {"stream": _url(stream)}})
+        self.faults({"kind": "forbidden", "match": {"stream": _url(stream)}})
 
     def live(self, stream: Stream) -> dict[str, Values]:
         query = {**self._at(stream), "deleted": "false"}
@@ -297,7 +327,8 @@ class EcpWorld(World):
         return {record.remote_id: record.values for record in records if isinstance(record, RemoteRecord)}
 
     def close(self) -> None:
-        self.remote.close()
+        for connector in (self.remote, *self._others):
+            connector.close()
         self._handle.stop()
 
 

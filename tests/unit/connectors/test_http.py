@@ -125,6 +125,21 @@ class TestTransportErrors:
                 assert route.call_count == 3
                 assert "private" not in str(caught.value)
 
+    def test_an_outage_is_met_with_single_probes_until_it_ends(self) -> None:
+        """The first call tries three times, the next ones once each; after a success all is as before."""
+        with respx.mock:
+            http = client()
+            route = respx.get(URL).mock(side_effect=httpx.ConnectError("down"))
+            for _ in range(5):
+                with pytest.raises(Unreachable):
+                    http.call("GET", "things", "things", session=session())
+            assert route.call_count == 3 + 4
+            route.mock(
+                side_effect=[httpx.Response(200, json=1), httpx.ConnectError("again"), httpx.Response(200, json=2)]
+            )
+            for value in (1, 2):
+                assert http.call("GET", "things", "things", session=session()) == value
+
     @pytest.mark.parametrize("error", LOST)
     def test_what_may_have_left_is_not_sent_again(self, error: type[Exception]) -> None:
         with respx.mock:

@@ -7,10 +7,12 @@ import socket
 import struct
 import threading
 import zlib
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
+import connectors
 from connectors.http import HttpClient
 from sync_service.domain.errors import (
     ConfigError,
@@ -227,6 +229,16 @@ class TestCertificates:
                     call(http)
             http.close()
         assert received == []
+
+    def test_verification_cannot_be_switched_off(self) -> None:
+        """No code of ours knows how."""
+        ways_out = ("verify=False", "CERT_NONE", "check_hostname", "_create_unverified_context")
+        root = Path(connectors.__file__).parent.parent
+        sources = [
+            path for name in ("connectors", "sync_service", "mappings") for path in (root / name).rglob("*.py")
+        ]
+        assert sources
+        assert [path for path in sources if any(way in path.read_text("utf-8") for way in ways_out)] == []
 
     def test_a_bundle_that_is_no_bundle_is_a_matter_of_configuration(self) -> None:
         with pytest.raises(ConfigError, match="ca_bundle"):
