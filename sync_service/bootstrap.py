@@ -1,0 +1,317 @@
+"""The composition root: settings become a Service. The only place that knows every concrete class.
+
+Heavy libraries are imported where they are first needed, so that opening a service to look at its database
+does not pay for HTTP, nor a synchronisation for reading spreadsheets.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync_service.clock import SystemClock
+from sync_service.crash_probe import crash_probe
+from sync_service.domain.errors import ConfigError, LoginNeeded, TransientError
+from sync_service.domain.links import RemoteId
+from sync_service.domain.reports import RunReport, RunStatus
+from sync_service.domain.school_files import FileRejected, ParsedClassReport, ParsedPupilList
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import School, nothing
+from sync_service.engine.cycle import Direction
+from sync_service.engine.decisions import Desk
+from sync_service.engine.leased_run import Job, run_leased
+from sync_service.engine.ports import Clock, Notifier, RemoteSystem
+from sync_service.notify import LogNotifier
+from sync_service.region import CandidateToken, StoredTokens, connect, needs_login, note_rejection
+
+if TYPE_CHECKING:
+    from connectors.auth import TokenStore
+    from mappings import Mappings
+    from sync_service.config import SchoolSettings, Settings
+    from sync_service.doctor import Finding
+    from sync_service.domain.policies import StreamPolicy
+    from sync_service.domain.records import Values
+    from sync_service.engine.import_files import ImportReport
+    from sync_service.persistence import SqlDatabase
+
+
+class Service:
+    """One installation, ready for work. Safe to share between threads; ``close`` ends its connections."""
+
+    def __init__(self, settings: Settings, *, db: SqlDatabase, clock: Clock, notifier: Notifier) -> None:
+        self.settings = settings
+        self.db = db
+        self.clock = clock
+        self.notifier = notifier
+        self._probe = crash_probe(os.environ) or nothing
+        self._schools = _register(db, settings)
+        self._remotes: dict[str, RemoteSystem] = {}
+        self._retired: list[RemoteSystem] = []
+        self._tokens: dict[str, StoredTokens] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        create: bool = False,
+        clock: Clock | None = None,
+        notifier: Notifier | None = None,
+    ) -> Service:
+        """The service of these settings; ``create`` makes or updates the database first.
+
+        Raises ConfigError (a database of another version, a school that changed its identity) and
+        TransientError (the database server is away).
+        """
+        from sync_service.persistence import open_database
+
+        clock = clock or SystemClock()
+        db = open_database(settings.database_url, create=create, now=clock.now)
+        with ExitStack() as on_error:
+            on_error.callback(db.close)
+            service = cls(settings, db=db, clock=clock, notifier=notifier or LogNotifier())
+            on_error.pop_all()
+        return service
+
+    def close(self) -> None:
+        """Ends all connections, also those of a run that is still under way; its work so far is durable."""
+        with self._lock:
+            remotes = [*self._retired, *self._remotes.values()]
+            self._retired, self._remotes = [], {}
+        for remote in remotes:
+            remote.close()
+        self.db.close()
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Schools and what belongs to one
+
+    def schools(self) -> list[School]:
+        """In the order of the settings."""
+        return list(self._schools.values())
+
+    def school(self, code: str | None) -> School:
+        """The school with this code; None means the only one. ConfigError lists the codes otherwise."""
+        if code is None and len(self._schools) == 1:
+            return next(iter(self._schools.values()))
+        found = self._schools.get(code) if code is not None else None
+        if found is None:
+            what = "name one of" if code is None else f"{code!r} is not in the settings; there are"
+            raise ConfigError([f"school: {what} {', '.join(self._schools)}"])
+        return found
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        from mappings import load_mappings
+
+        return load_mappings(self.settings.mappings_dir)
+
+    @cached_property
+    def policies(self) -> dict[Stream, StreamPolicy]:
+        return {stream: mapping.policy for stream, mapping in self.mappings.items()}
+
+    def normalise(self, stream: Stream, values: Values) -> Values:
+        """Staging values in canonical form; RecordError for what no record may hold."""
+        return self.mappings[stream].normalise_local(values)
+
+    def remote(self, school: School) -> RemoteSystem:
+        """The school's connector, made when first asked for."""
+        with self._lock:
+            if school.code not in self._remotes:
+                tokens = StoredTokens(self.db.connection(school.school_id))
+                self._remotes[school.code], self._tokens[school.code] = self._connect(school, tokens), tokens
+            return self._remotes[school.code]
+
+    def _connect(self, school: School, tokens: TokenStore) -> RemoteSystem:
+        return connect(self.school_settings(school), tokens=tokens, mappings=self.mappings, clock=self.clock)
+
+    def school_settings(self, school: School) -> SchoolSettings:
+        return next(one for one in self.settings.schools if one.code == school.code)
+
+    def desk(self, school: School, actor: str) -> Desk:
+        """Where a named person decides."""
+        return Desk(
+            school=school,
+            db=self.db,
+            policies=self.policies,
+            normalise=self.normalise,
+            clock=self.clock,
+            actor=actor,
+            remote=self.remote(school),
+        )
+
+    # Work
+
+    def sync(
+        self,
+        school: School,
+        *,
+        streams: Sequence[Stream] | None = None,
+        direction: Direction = Direction.BOTH,
+        trigger: str = "manual",
+        wait: float = 5.0,
+        stop: threading.Event | None = None,
+        skip_busy: bool = False,
+    ) -> RunReport:
+        """One cycle now; its report is on record. ``wait`` is seconds for streams that another run holds.
+
+        Raises what :func:`sync_service.engine.leased_run.run_leased` raises.
+        """
+        store = self.db.connection(school.school_id)
+        before = store.load()
+        report = run_leased(
+            Job(
+                school=school,
+                streams=tuple(Stream) if streams is None else tuple(streams),
+                direction=direction,
+                trigger=trigger,
+                db=self.db,
+                remote=self.remote(school),
+                policies=self.policies,
+                normalise=self.normalise,
+                clock=self.clock,
+                notifier=self.notifier,
+                period=self.settings.schedule.heartbeat,
+                wait=wait,
+                stop=stop or threading.Event(),
+                skip_busy=skip_busy,
+                probe=self._probe,
+            )
+        )
+        if report.status is RunStatus.LOGIN_NEEDED:
+            note_rejection(store, {None if before is None else before[1], self._tokens[school.code].last_saved})
+        return report
+
+    def login(self, school: School, refresh_token: str) -> None:
+        """Prove a refresh token with one request and keep it.
+
+        A rejected token (LoginNeeded) changes nothing: what was stored before stays. When the region cannot be
+        asked (TransientError) the token is kept unproven, and the next run uses it.
+        """
+        tokens = CandidateToken(self.db.connection(school.school_id), refresh_token)
+        remote = self._connect(school, tokens)
+        try:
+            remote.change_versions()
+        except LoginNeeded:
+            remote.close()
+            raise
+        except TransientError:
+            remote.close()
+            tokens.keep()
+            raise
+        with self._lock:
+            former = self._remotes.get(school.code)
+            if former is not None:
+                self._retired.append(former)  # a run may be using it
+            self._remotes[school.code], self._tokens[school.code] = remote, tokens
+
+    def needs_login(self, school: School) -> bool:
+        """Whether only a person can go on, by the stored connection alone: no request is made."""
+        return needs_login(self.db.connection(school.school_id))
+
+    # Files
+
+    def read_file(self, path: Path) -> ParsedPupilList | ParsedClassReport:
+        """What the file says; FileRejected when it is neither a pupil list nor a class report, or unreadable."""
+        from connectors.files.limits import DEFAULT_LIMITS
+        from connectors.files.school_file import read_school_file
+
+        try:
+            with path.open("rb") as file:
+                content = file.read(DEFAULT_LIMITS.max_bytes + 1)
+        except OSError as error:
+            raise FileRejected(
+                code="unreadable",
+                reason=f"Файл не открывается: {error.strerror}.",
+                remedy="Проверьте имя файла и право на чтение.",
+            ) from None
+        today = self.clock.today(self.schools()[0].zone)
+        return read_school_file(content, file_name=path.name, today=today)
+
+    def import_file(self, school: School, path: Path, *, actor: str, dry_run: bool = False) -> ImportReport:
+        """Read the file and bring it into staging, whole or not at all."""
+        from sync_service.engine.import_files import import_parsed
+
+        return import_parsed(
+            self.db,
+            school,
+            self.clock,
+            self.read_file(path),
+            actor=actor,
+            file_name=path.name,
+            dry_run=dry_run,
+            probe=self._probe,
+        )
+
+    # Examinations
+
+    def doctor(self, *, fix: bool = False) -> list[Finding]:
+        """Everything that is wrong with the installation, each with its remedy; ``fix`` repairs what it can."""
+        from sync_service.doctor import examine
+
+        return examine(self.settings, clock=self.clock, fix=fix)
+
+    def check_config(self) -> list[Finding]:
+        """Everything that is wrong with the settings; asks neither the region nor the database."""
+        from sync_service.doctor import check_settings
+
+        return check_settings(self.settings)
+
+
+def _register(db: SqlDatabase, settings: Settings) -> dict[str, School]:
+    """The schools of the settings with their ids in the database, added or brought up to date."""
+    stored = {school.code: school for school in db.schools.all()}
+    found: dict[str, School] = {}
+    for wanted in settings.schools:
+        known = stored.get(wanted.code)
+        if known is not None and known.organization_id != wanted.organization_id:
+            _refuse_new_identity(
+                db,
+                School(
+                    school_id=known.school_id, code=known.code, name=known.name, organization_id=known.organization_id
+                ),
+            )
+        same = known is not None and (known.name, known.organization_id, known.zone) == (
+            wanted.name,
+            wanted.organization_id,
+            wanted.zone,
+        )
+        school_id = (
+            known.school_id
+            if known is not None and same
+            else db.schools.ensure(
+                wanted.code, name=wanted.name, organization_id=wanted.organization_id, zone=wanted.zone
+            )
+        )
+        found[wanted.code] = School(
+            school_id=school_id,
+            code=wanted.code,
+            name=wanted.name,
+            organization_id=RemoteId(wanted.organization_id),
+            zone=wanted.zone,
+            watch_from=wanted.watch_from.isoformat() if wanted.watch_from else None,
+        )
+    return found
+
+
+def _refuse_new_identity(db: SqlDatabase, school: School) -> None:
+    """Links of a school mean records of one organization: under another they would point at strangers."""
+    with db.read(school.school_id) as uow:
+        linked = any(uow.links.count(stream) for stream in Stream)
+    if linked:
+        raise ConfigError(
+            [
+                f"schools.{school.code}.organization_id: the records of this school are linked to another"
+                " organization; restore the former id, or give the new school a code of its own"
+            ]
+        )

@@ -1,0 +1,94 @@
+"""The region's side of a school: how its connector is made and where its tokens are kept.
+
+A token pair is rejected for good: from then on a person must act, and the stored state says so to every
+process without asking the region again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.auth import Tokens
+from sync_service.persistence.connections import LOGIN_NEEDED, OK, ConnectionStore
+
+if TYPE_CHECKING:
+    from connectors.auth import TokenStore
+    from mappings import Mappings
+    from sync_service.config import SchoolSettings
+    from sync_service.engine.ports import Clock, RemoteSystem
+
+
+def connect(settings: SchoolSettings, *, tokens: TokenStore, mappings: Mappings, clock: Clock) -> RemoteSystem:
+    """The connector of a school; makes no request. ConfigError names every wrong value."""
+    from connectors import CONNECTORS
+
+    factory = CONNECTORS[settings.connector]
+    return factory(connector_settings(settings), tokens=tokens, mappings=mappings, clock=clock)
+
+
+def connector_settings(settings: SchoolSettings) -> dict[str, Any]:
+    """The plain values a connector is made from."""
+    return {
+        "base_url": settings.base_url,
+        "organization_id": settings.organization_id,
+        "ca_bundle": settings.ca_bundle,
+        "page_size": settings.page_size,
+    }
+
+
+class StoredTokens:
+    """The TokenStore of a connector over the school's stored connection."""
+
+    def __init__(self, store: ConnectionStore) -> None:
+        self._store = store
+        self.last_saved: str | None = None
+
+    def load(self) -> Tokens | None:
+        pair = self._store.load()
+        return None if pair is None else Tokens(access=pair[0], refresh=pair[1])
+
+    def save(self, tokens: Tokens) -> None:
+        self._store.save(tokens.access, tokens.refresh)
+        self.last_saved = tokens.refresh
+
+
+class CandidateToken(StoredTokens):
+    """A refresh token a person has just entered: it takes the place of the stored pair once the region has
+    answered it with a new one, or when told to."""
+
+    def __init__(self, store: ConnectionStore, refresh: str) -> None:
+        super().__init__(store)
+        self._candidate: Tokens | None = Tokens(access=None, refresh=refresh)
+
+    def load(self) -> Tokens | None:
+        return self._candidate or super().load()
+
+    def save(self, tokens: Tokens) -> None:
+        super().save(tokens)
+        self._candidate = None
+
+    def keep(self) -> None:
+        """Store the candidate as it is, unproven."""
+        if self._candidate is not None:
+            self.save(self._candidate)
+
+
+def needs_login(store: ConnectionStore) -> bool:
+    """True when no token is stored or the region has rejected the stored one."""
+    return store.load() is None or store.state() == LOGIN_NEEDED
+
+
+def note_rejection(store: ConnectionStore, refused: set[str | None]) -> None:
+    """Remember that the region rejected the stored pair, when it is one of the ``refused`` refresh tokens.
+
+    A pair that another process or a person has stored meanwhile stays as it is.
+    """
+    if _refresh_token(store) in refused:
+        store.mark(LOGIN_NEEDED)
+        if _refresh_token(store) not in refused:
+            store.mark(OK)
+
+
+def _refresh_token(store: ConnectionStore) -> str | None:
+    pair = store.load()
+    return None if pair is None else pair[1]
