@@ -13,7 +13,6 @@ from sync_service.domain.school_files import (
     ReportPupil,
 )
 from sync_service.engine.import_changes import Changes
-from sync_service.engine.import_identity import NameKey, name_key
 from sync_service.engine.import_report import in_report
 
 ReportCell = ParsedMark | ParsedAbsence | ParsedFinalMark
@@ -25,10 +24,10 @@ def all_cells(parsed: ParsedClassReport) -> Iterable[ReportCell]:
     yield from parsed.final_marks
 
 
-def cells_of(parsed: ParsedClassReport) -> dict[NameKey, list[ReportCell]]:
-    cells: dict[NameKey, list[ReportCell]] = {}
+def cells_of(parsed: ParsedClassReport) -> dict[ReportPupil, list[ReportCell]]:
+    cells: dict[ReportPupil, list[ReportCell]] = {}
     for cell in all_cells(parsed):
-        cells.setdefault(name_key(cell.pupil), []).append(cell)
+        cells.setdefault(cell.pupil, []).append(cell)
     return cells
 
 

@@ -37,7 +37,7 @@ from sync_service.engine.import_directories import (
     find_or_add_period,
     find_or_add_subjects,
 )
-from sync_service.engine.import_identity import Doubt, Known, NameKey, identify_reported, name_key
+from sync_service.engine.import_identity import Doubt, Known, identify_reported
 from sync_service.engine.stores import UnitOfWork
 
 STREAMS = (
@@ -75,7 +75,7 @@ def import_class_report(uow: UnitOfWork, changes: Changes, parsed: ParsedClassRe
 
 def _find_or_add_pupils(
     uow: UnitOfWork, changes: Changes, parsed: ParsedClassReport, class_id: LocalId, *, search: bool
-) -> dict[NameKey, LocalId]:
+) -> dict[ReportPupil, LocalId]:
     """The card of every pupil that is certain; an incomplete card for those whom nobody here is."""
     students = uow.staging.all_rows(Stream.STUDENTS) if search else {}
     current = uow.staging.current_class(students)
@@ -85,16 +85,16 @@ def _find_or_add_pupils(
         been_there |= {LocalId(int(row["student_id"] or 0)) for row in rows.values()}
     identities = identify_reported(parsed.pupils, class_id, students, current, been_there)
     cells = cells_of(parsed)
-    cards: dict[NameKey, LocalId] = {}
+    cards: dict[ReportPupil, LocalId] = {}
     strangers: list[ReportPupil] = []
     for pupil, identity in zip(parsed.pupils, identities, strict=True):
         if isinstance(identity, Known):
-            cards[name_key(pupil)] = identity.local_id
+            cards[pupil] = identity.local_id
         elif isinstance(identity, Doubt):
-            reject_pupil(changes, parsed, pupil, cells.get(name_key(pupil), []))
+            reject_pupil(changes, parsed, pupil, cells.get(pupil, []))
         else:
             strangers.append(pupil)
-            report_new_card(changes, parsed, pupil, cells.get(name_key(pupil), []))
+            report_new_card(changes, parsed, pupil, cells.get(pupil, []))
     rows_to_add: list[Values] = [
         {
             "last_name": pupil.last_name,
@@ -107,21 +107,21 @@ def _find_or_add_pupils(
     ]
     changes.update(Stream.STUDENTS, (), unchanged=len(cards))
     added = changes.insert(Stream.STUDENTS, rows_to_add)
-    return cards | {name_key(pupil): local_id for pupil, local_id in zip(strangers, added, strict=True)}
+    return cards | {pupil: local_id for pupil, local_id in zip(strangers, added, strict=True)}
 
 
 class _Resolved:
     """Cells of the report with local ids; what cannot be resolved is reported once, here."""
 
     def __init__(
-        self, uow: UnitOfWork, changes: Changes, parsed: ParsedClassReport, students: Mapping[NameKey, LocalId]
+        self, uow: UnitOfWork, changes: Changes, parsed: ParsedClassReport, students: Mapping[ReportPupil, LocalId]
     ) -> None:
         self._changes = changes
         self._students = students
         self._subjects: dict[str, LocalId] = {}
         by_subject: dict[str, list[ReportCell]] = {}
         for cell in all_cells(parsed):
-            if name_key(cell.pupil) in students:
+            if cell.pupil in students:
                 by_subject.setdefault(cell.subject, []).append(cell)
         for subject, found in find_or_add_subjects(uow, changes, by_subject).items():
             if isinstance(found, int):
@@ -131,7 +131,7 @@ class _Resolved:
 
     def ids(self, cell: ReportCell) -> tuple[LocalId, LocalId] | None:
         """Pupil and subject of a cell; None when either is in doubt."""
-        student_id, subject_id = self._students.get(name_key(cell.pupil)), self._subjects.get(cell.subject)
+        student_id, subject_id = self._students.get(cell.pupil), self._subjects.get(cell.subject)
         return None if student_id is None or subject_id is None else (student_id, subject_id)
 
     def cells(self, cells: Iterable[ParsedMark | ParsedAbsence]) -> list[Wanted]:

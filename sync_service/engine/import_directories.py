@@ -82,6 +82,7 @@ def add_classes(
 ) -> dict[str, LocalId]:
     """The class of every wanted name that is not ambiguous; those not found are added, one per comparison key."""
     names = list(dict.fromkeys(wanted))
+    _count_found(changes, Stream.CLASSES, (found[name] for name in names))
     missing = {class_key(name): name for name in reversed(names) if found[name] is None}
     rows = [class_row(name, school_year) for name in missing.values()]
     added = dict(zip(missing, changes.insert(Stream.CLASSES, rows), strict=True))
@@ -94,6 +95,7 @@ def find_or_add_subjects(uow: UnitOfWork, changes: Changes, names: Iterable[str]
     kept = {i: str(row["name"]) for i, row in uow.staging.all_rows(Stream.SUBJECTS).items()}
     directory = Directory({i: comparison_key(name) for i, name in kept.items()}, kept)
     found = {name: directory.find(name, comparison_key(name)) for name in wanted}
+    _count_found(changes, Stream.SUBJECTS, found.values())
     missing = {comparison_key(name): name for name in reversed(wanted) if found[name] is None}
     added = dict(
         zip(missing, changes.insert(Stream.SUBJECTS, [{"name": name} for name in missing.values()]), strict=True)
@@ -110,6 +112,7 @@ def find_or_add_period(uow: UnitOfWork, changes: Changes, school_year: int, firs
         if (row["school_year"], row["starts_on"], row["ends_on"]) == wanted and row["kind"] not in NO_TERM
     ]
     if same:
+        _count_found(changes, Stream.PERIODS, same[:1])
         return same[0] if len(same) == 1 else SEVERAL
     row: Values = {
         "school_year": school_year,
@@ -132,6 +135,10 @@ def find_organizations(uow: UnitOfWork, names: Iterable[str]) -> dict[str, Local
             if row[field] in wanted:
                 bearers[str(row[field])].add(local_id)
     return {name: next(iter(ids)) for name, ids in bearers.items() if len(ids) == 1}
+
+
+def _count_found(changes: Changes, stream: Stream, found: Iterable[Found]) -> None:
+    changes.update(stream, (), unchanged=len({one for one in found if isinstance(one, int)}))
 
 
 def _either(found: Found, added: LocalId | None) -> LocalId | None:
