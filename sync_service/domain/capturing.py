@@ -20,6 +20,8 @@ from sync_service.domain.planning import (
     Actions,
     Incoming,
     ask_about_deletion,
+    close_conflict,
+    close_link,
     plan_linked,
 )
 from sync_service.domain.policies import StreamPolicy
@@ -101,6 +103,10 @@ def _capture_deletion(captured: Captured, page: CapturePage, link: Link, conflic
     actions = captured.actions
     if conflict is not None and conflict.kind is ConflictKind.DELETED_IN_SCHOOL:
         captured.counts["conflicts"] += 1  # asked already, with what the region was seen to hold
+    elif conflict is not None and conflict.kind is ConflictKind.DELETED_IN_REGION:
+        close_conflict(actions, conflict)
+        close_link(actions, link)  # gone on both sides
+        captured.counts["unchanged"] += 1
     elif page.stream is Stream.STUDENTS or conflict is not None:
         surviving = last_seen(page.stream, link, conflict).values
         ask_about_deletion(actions, link, surviving, conflict, ConflictKind.DELETED_IN_SCHOOL)

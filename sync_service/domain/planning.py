@@ -110,7 +110,8 @@ class PullPage:
     """Everything a page of regional records needs to be planned.
 
     ``rows`` holds the local rows of all links and matches; ``sent`` maps client references of unanswered
-    creates to their local rows; ``deferred`` records without a match wait for the inventory pass.
+    creates to their local rows, ``in_flight`` are the references of creates whose answer is still to be read
+    back: that will link them; ``deferred`` records without a match wait for the inventory pass.
     """
 
     spec: StreamSpec
@@ -122,6 +123,7 @@ class PullPage:
     conflicts: Mapping[LinkId, Conflict] = field(default_factory=dict)
     matches: Mapping[RemoteId, Match] = field(default_factory=dict)
     sent: Mapping[str, LocalId] = field(default_factory=dict)
+    in_flight: frozenset[str] = frozenset()
     deferred: bool = False
 
 
@@ -170,6 +172,9 @@ def _wait_for_parent(actions: Actions, item: Incoming) -> None:
 
 def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, taken: set[LocalId]) -> None:
     record = item.record
+    if record.client_ref in page.in_flight:
+        actions.settle(record.remote_id, Outcome.UNCHANGED)
+        return
     if item.missing:
         _wait_for_parent(actions, item)
         return
@@ -394,10 +399,9 @@ def _plan_tombstone(actions: Actions, page: PullPage, item: Incoming, link: Link
     row = page.rows.get(link.local_id)
     conflict = page.conflicts.get(link.link_id)
     if row is None:
-        actions.link_changes.append(_tombstoned(link, record))
         if conflict is not None:
             close_conflict(actions, conflict)
-        actions.audit.append(_item(record.stream, Act.DELETE, link.local_id, link.remote_id, {}, EMPTY))
+        close_link(actions, link, record)
         actions.settle(record.remote_id, Outcome.APPLIED)
         return
     edited = merge(page.policy, link.base, row, link.base.remote).push
@@ -411,19 +415,26 @@ def _plan_tombstone(actions: Actions, page: PullPage, item: Incoming, link: Link
 def plan_deletion(actions: Actions, link: Link, row: Values, record: RemoteRecord) -> None:
     """Carry out a deletion the guard has let pass."""
     actions.deletes.append(link.local_id)
-    actions.link_changes.append(_tombstoned(link, record))
+    close_link(actions, link, record, before=row)
     actions.unpark.add(link.remote_id)
-    actions.audit.append(_item(actions.stream, Act.DELETE, link.local_id, link.remote_id, row, EMPTY, before=row))
     actions.settle(link.remote_id, Outcome.APPLIED)
 
 
-def _tombstoned(link: Link, record: RemoteRecord) -> LinkChange:
-    return LinkChange(
-        link_id=link.link_id,
-        version=record.version,
-        change_version=record.change_version,
-        state=LinkState.TOMBSTONED,
+def close_link(
+    actions: Actions, link: Link, record: RemoteRecord | None = None, *, before: Values | None = None
+) -> None:
+    """The record is gone on both sides; the link stays as the proof. ``record`` is the tombstone, if seen,
+    ``before`` the row when it is deleted here now."""
+    actions.link_changes.append(
+        LinkChange(
+            link_id=link.link_id,
+            version=record.version if record else link.version,
+            change_version=record.change_version if record else link.change_version,
+            state=LinkState.TOMBSTONED,
+        )
     )
+    row = link.base.local
+    actions.audit.append(_item(actions.stream, Act.DELETE, link.local_id, link.remote_id, row, EMPTY, before=before))
 
 
 def _plan_deleted_here(
@@ -465,7 +476,7 @@ def ask_about_deletion(
                 has_base=True,
             )
             for name, value in surviving.items()
-            if name in link.base.local and value != (link.base.remote if here else link.base.local).get(name)
+            if name not in link.base.local or value != (link.base.remote if here else link.base.local)[name]
         ),
     )
     if conflict is not None and stamp_of(conflict.kind, clashes) == conflict.stamp:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
+from sync_service.domain.outbox import EntryState
 from sync_service.domain.planning import Incoming, PullPage, localise, unchanged_in_region
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
@@ -61,7 +62,9 @@ def load_page(
 
     unlinked = [i for i in incoming if i.record.remote_id not in links and not i.record.deleted]
     refs = [i.record.client_ref for i in unlinked if i.record.client_ref]
-    sent = {ref: entry.local_id for ref, entry in uow.outbox.by_client_ref(stream, refs).items()} if refs else {}
+    entries = uow.outbox.by_client_ref(stream, refs) if refs else {}
+    in_flight = frozenset(ref for ref, e in entries.items() if e.state in (EntryState.LEASED, EntryState.UNKNOWN))
+    sent = {ref: entry.local_id for ref, entry in entries.items() if ref not in in_flight}
     closed: Mapping[RemoteId, Link] = {}
     rows: dict[LocalId, Values] = {}
     if unlinked:
@@ -90,6 +93,7 @@ def load_page(
         conflicts=conflicts,
         matches=matches or {},
         sent=sent,
+        in_flight=in_flight,
         deferred=deferred,
     )
 
