@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.memory_region import Item, Person, Refusal, Region
-from connectors.memory_rules import apply
+from connectors.memory_rules import apply, availability
 from connectors.pagination import Listing, Source, position, read_windows
 from sync_service.domain.errors import AccessRefused, ContractError, CursorExpired, LoginNeeded, SyncError
 from sync_service.domain.links import RemoteId
@@ -24,9 +24,7 @@ from sync_service.engine.ports import (
     Clock,
     Found,
     PersonAnswer,
-    PersonCandidate,
     PersonQuery,
-    PersonStatus,
     WriteItem,
     WriteResult,
     WriteStatus,
@@ -133,7 +131,7 @@ class MemoryRemote:
 
     def find_available(self, persons: Sequence[PersonQuery]) -> list[PersonAnswer]:
         self._meet("find_available")
-        return [self._answer(query) for query in persons]
+        return [availability(self.region, query) for query in persons]
 
     @property
     def batch_limit(self) -> int:
@@ -284,42 +282,12 @@ class MemoryRemote:
             detail=refusal.path,
         )
 
-    def _answer(self, query: PersonQuery) -> PersonAnswer:
-        wanted: Values = {
-            "last_name": query.last_name,
-            "first_name": query.first_name,
-            "patronymic": query.patronymic,
-            "birth_date": query.birth_date,
-            "snils": query.snils,
-        }
-        candidates = tuple(self._candidate(*pair) for pair in self.region.persons_like(wanted))
-        statuses = {candidate.status for candidate in candidates}
-        order = (PersonStatus.AVAILABLE, PersonStatus.ENROLLED_HERE, PersonStatus.ENROLLED_ELSEWHERE)
-        status = next((one for one in order if one in statuses), PersonStatus.UNKNOWN)
-        return PersonAnswer(ref=query.ref, status=status, candidates=candidates)
-
-    def _candidate(self, person_id: str, person: Person) -> PersonCandidate:
-        if person.organization_id is None:
-            status = PersonStatus.AVAILABLE
-        else:
-            here = person.organization_id == self.region.here
-            status = PersonStatus.ENROLLED_HERE if here else PersonStatus.ENROLLED_ELSEWHERE
-        card = {name: None if value is None else str(value) for name, value in person.card.items()}
-        return PersonCandidate(
-            person_id=person_id,
-            status=status,
-            last_name=card.get("last_name") or "",
-            first_name=card.get("first_name") or "",
-            patronymic=card.get("patronymic"),
-            birth_date=card.get("birth_date"),
-            snils=card.get("snils"),
-            organization_id=person.organization_id or person.last_organization_id,
-        )
-
 
 def _as_decoded(items: Sequence[RemoteRecord]) -> tuple[list[RemoteRecord], list[Reject]]:
     return list(items), []
 
 
 def _bears(item: Item, key: Values) -> bool:
-    return all(folded(item.values.get(name)) == value for name, value in key.items())
+    if key.get("snils") is not None:  # decides alone, as in the region's own search
+        return item.values.get("snils") == key["snils"]
+    return all(folded(item.values.get(name)) == value for name, value in key.items() if name != "snils")

@@ -1,4 +1,4 @@
-"""The rules of the in-memory region: what a write must fulfil, and what it then does.
+"""The rules of the in-memory region: what a write must fulfil, what it then does, and who is free to be enrolled.
 
 They are those of the assumed contract, on canonical values.
 """
@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Final
 
-from connectors.memory_region import EMPTY, UNIQUE, Refusal, Region
+from connectors.memory_region import EMPTY, UNIQUE, Person, Refusal, Region
 from sync_service.domain.links import RemoteId
 from sync_service.domain.policies import folded
 from sync_service.domain.records import Scalar, Values
@@ -18,7 +18,7 @@ from sync_service.domain.rules.edit_windows import Allowed, NeedsPermit, may_edi
 from sync_service.domain.rules.movement_rules import KINDS, missing_before_leaving
 from sync_service.domain.rules.snils import is_valid
 from sync_service.domain.streams import SPECS, Stream
-from sync_service.engine.ports import Op, WriteItem
+from sync_service.engine.ports import Op, PersonAnswer, PersonCandidate, PersonQuery, PersonStatus, WriteItem
 
 ALLOWED: Final[dict[tuple[Stream, str], tuple[str, ...]]] = {
     (Stream.MARKS, "value"): CURRENT_MARKS,
@@ -165,6 +165,41 @@ def _check_unique(region: Region, stream: Stream, new: Values, me: RemoteId | No
     for remote_id, item in region.items[stream].items():
         if remote_id != me and not item.deleted and [folded(item.values[name]) for name in key] == mine:
             raise Refusal(409, "duplicate", existing=remote_id)
+
+
+def availability(region: Region, query: PersonQuery) -> PersonAnswer:
+    """What the list «доступные для зачисления» says of one person."""
+    wanted: Values = {
+        "last_name": query.last_name,
+        "first_name": query.first_name,
+        "patronymic": query.patronymic,
+        "birth_date": query.birth_date,
+        "snils": query.snils,
+    }
+    candidates = tuple(_candidate(region, *pair) for pair in region.persons_like(wanted))
+    statuses = {candidate.status for candidate in candidates}
+    order = (PersonStatus.AVAILABLE, PersonStatus.ENROLLED_HERE, PersonStatus.ENROLLED_ELSEWHERE)
+    status = next((one for one in order if one in statuses), PersonStatus.UNKNOWN)
+    return PersonAnswer(ref=query.ref, status=status, candidates=candidates)
+
+
+def _candidate(region: Region, person_id: str, person: Person) -> PersonCandidate:
+    if person.organization_id is None:
+        status = PersonStatus.AVAILABLE
+    else:
+        here = person.organization_id == region.here
+        status = PersonStatus.ENROLLED_HERE if here else PersonStatus.ENROLLED_ELSEWHERE
+    card = {name: _text(value) for name, value in person.card.items()}
+    return PersonCandidate(
+        person_id=person_id,
+        status=status,
+        last_name=card.get("last_name") or "",
+        first_name=card.get("first_name") or "",
+        patronymic=card.get("patronymic"),
+        birth_date=card.get("birth_date"),
+        snils=card.get("snils"),
+        organization_id=person.organization_id or person.last_organization_id,
+    )
 
 
 def _text(value: Scalar) -> str | None:

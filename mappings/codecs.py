@@ -19,6 +19,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
+from mappings import examples
 from sync_service.domain.errors import RecordError
 from sync_service.domain.records import Scalar
 from sync_service.domain.rules import birth_certificate, dates, names, phones, snils
@@ -34,7 +35,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
 _RUSSIAN = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})")
 _YEAR = re.compile(r"20\d{2}")
-_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,35 +235,6 @@ def _same(value: Any) -> object:
     return value
 
 
-def _some_text(random: Random) -> str:
-    letters = _CYRILLIC + _CYRILLIC.upper() + "abcXYZ0123456789"
-    words = ["".join(random.choices(letters, k=random.randint(1, 8))) for _ in range(random.randint(1, 3))]
-    return " ".join(words)
-
-
-def _some_name(random: Random) -> str:
-    parts = ["".join(random.choices(_CYRILLIC, k=random.randint(3, 9))) for _ in range(random.randint(1, 2))]
-    return names.tidy_name("-".join(parts)) or "Иванова"
-
-
-def _some_day(random: Random) -> str:
-    first = date(1990, 1, 1).toordinal()
-    return date.fromordinal(random.randint(first, first + 20_000)).isoformat()
-
-
-def _some_phone(random: Random) -> str:
-    return f"+7{random.choice('34689')}{random.randint(0, 99_999_999):09d}"
-
-
-def _some_snils(random: Random) -> str:
-    number = f"{random.randint(snils.LAST_UNCHECKED + 1, 999_999_999):09d}"
-    return number + snils.control_digits(number)
-
-
-def _some_series(random: Random) -> str:
-    return f"{random.choice(['I', 'II', 'III', 'IV', 'V', 'IX'])}-{''.join(random.choices('АИЮТ', k=2))}"
-
-
 def _codec(
     name: str,
     decode: Decode,
@@ -279,14 +250,14 @@ def _codec(
 CODECS: dict[str, Codec] = {
     codec.name: codec
     for codec in (
-        _codec("text", plain_text, _some_text),
-        _codec("name", _name, _some_name, fold=True),
-        _codec("patronymic", _patronymic, _some_name, fold=True),
-        _codec("ref", reference, lambda random: f"{random.getrandbits(128):032x}", clean=_local_reference),
+        _codec("text", plain_text, examples.some_text),
+        _codec("name", _name, examples.some_name, fold=True),
+        _codec("patronymic", _patronymic, examples.some_name, fold=True),
+        _codec("ref", reference, examples.some_id, clean=_local_reference),
         _codec("int", whole_number, lambda random: random.randint(-1000, LARGEST)),
         _codec("bool", _boolean, lambda random: random.random() < 0.5, clean=_local_boolean),
-        _codec("iso_date", _iso_from_iso, _some_day, clean=_clean_date),
-        _codec("ru_date", _iso_from_russian, _some_day, encode=_russian_from_iso, clean=_clean_date),
+        _codec("iso_date", _iso_from_iso, examples.some_day, clean=_clean_date),
+        _codec("ru_date", _iso_from_russian, examples.some_day, encode=_russian_from_iso, clean=_clean_date),
         _codec(
             "school_year",
             _school_year,
@@ -294,8 +265,8 @@ CODECS: dict[str, Codec] = {
             encode=str,
             clean=_local_school_year,
         ),
-        _codec("phone", _phone, _some_phone),
-        _codec("snils", _snils, _some_snils, encode=_formatted_snils),
-        _codec("document_series", _document_series, _some_series),
+        _codec("phone", _phone, examples.some_phone),
+        _codec("snils", _snils, examples.some_snils, encode=_formatted_snils),
+        _codec("document_series", _document_series, examples.some_series),
     )
 }

@@ -208,6 +208,12 @@ class TestLookUps:
         found = world.remote.find(Stream.STUDENTS, keys=[key]).records
         assert [record.remote_id for record in found] == [world.pupils[0]]
 
+    def test_find_students_by_snils_whatever_their_name(self, world: World) -> None:
+        world.edit(Stream.STUDENTS, world.pupils[2], {"snils": "11223344595"})
+        keys: list[Values] = [{"snils": "11223344595", "last_name": "Другая"}, {"snils": "08765430300"}]
+        found = world.remote.find(Stream.STUDENTS, keys=keys).records
+        assert [record.remote_id for record in found] == [world.pupils[2]]
+
     def test_finding_nothing_is_an_empty_answer(self, world: World) -> None:
         key: Values = {"student_id": world.pupils[0], "lesson_id": world.lessons["2026-11-19"]}
         assert world.remote.find(Stream.MARKS, keys=[key]).records == ()
