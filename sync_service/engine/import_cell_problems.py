@@ -40,21 +40,20 @@ def _first(cells: Sequence[ReportCell]) -> str | None:
     return min((cell.cell for cell in cells), key=lambda cell: (_row_of(cell), len(cell), cell), default=None)
 
 
-def _place(parsed: ParsedClassReport, pupil: ReportPupil, cell: str | None) -> str:
+def _place(cell: str) -> str:
     """A pupil of the report without naming anybody."""
-    if cell is not None:
-        return f"Таблица ученика, первая отметка в ячейке {cell}"
-    return f"Таблица ученика без отметок, {parsed.pupils.index(pupil) + 1}-я по порядку"
+    return f"Таблица ученика, первая отметка в ячейке {cell}"
 
 
-def reject_pupil(
-    changes: Changes, parsed: ParsedClassReport, pupil: ReportPupil, cells: Sequence[ReportCell]
-) -> None:
+def reject_pupil(changes: Changes, cells: Sequence[ReportCell]) -> None:
+    """Cells of a pupil who may be several; a table without cells loses nothing."""
     cell = _first(cells)
+    if cell is None:
+        return
     changes.report_problem(
         in_report(
-            _place(parsed, pupil, cell),
-            row=_row_of(cell) if cell else None,
+            _place(cell),
+            row=_row_of(cell),
             cell=cell,
             code="ambiguous_pupil",
             reason=f"в классе несколько карточек с этим именем, не загружено отметок: {len(cells)}",
@@ -71,7 +70,7 @@ def report_new_card(
     cell = _first(cells)
     changes.report_problem(
         in_report(
-            _place(parsed, pupil, cell),
+            _place(cell) if cell else f"Таблица ученика без отметок, {parsed.pupils.index(pupil) + 1}-я по порядку",
             row=_row_of(cell) if cell else None,
             cell=cell,
             code="new_incomplete_card",

@@ -91,7 +91,7 @@ def _find_or_add_pupils(
         if isinstance(identity, Known):
             cards[pupil] = identity.local_id
         elif isinstance(identity, Doubt):
-            reject_pupil(changes, parsed, pupil, cells.get(pupil, []))
+            reject_pupil(changes, cells.get(pupil, []))
         else:
             strangers.append(pupil)
             report_new_card(changes, parsed, pupil, cells.get(pupil, []))
@@ -107,7 +107,7 @@ def _find_or_add_pupils(
     ]
     changes.update(Stream.STUDENTS, (), unchanged=len(cards))
     added = changes.insert(Stream.STUDENTS, rows_to_add)
-    return cards | {pupil: local_id for pupil, local_id in zip(strangers, added, strict=True)}
+    return cards | dict(zip(strangers, added, strict=True))
 
 
 class _Resolved:

@@ -21,6 +21,9 @@ from sync_service.engine.stores import Database, UnitOfWork
 
 __all__ = ["ImportCounts", "ImportReport", "import_parsed"]
 
+LAST_IMPORT = "last_import"
+"""Note of the school: when a file last changed something, ISO 8601 in UTC."""
+
 
 def import_parsed(
     db: Database,
@@ -40,6 +43,8 @@ def import_parsed(
     """
     kind: FileKind = "pupil_list" if isinstance(parsed, ParsedPupilList) else "class_report"
     with db.write(school.school_id, own=False) as uow:
+        # Imports of a school stand in line at this row: two that look for one pupil at once would both add the card.
+        uow.cursors.put_note(LAST_IMPORT, clock.now().isoformat())
         changes = _write(uow, school, clock, parsed)
         report = changes.report(kind, dry_run=dry_run)
         if dry_run or not report.changed:

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from connectors.files.school_file import read_school_file
 from sync_service.domain.records import Values
 from sync_service.domain.school_files import ParsedClassReport, ParsedPupilList
 from sync_service.domain.streams import Stream
+from sync_service.engine.import_files import ImportReport
 from tests.databases import SchoolDatabase
 from tests.unit.importing.office import Office, class_report, counts, mark, mother, pupil, pupils
 from tests.unit.importing.office import office as open_office
@@ -220,6 +222,30 @@ def test_a_crash_before_the_commit_leaves_nothing(
             office.bring(parsed, probe=crash)
         assert office.contents() == before
         office.bring(parsed)
+
+
+def test_two_imports_at_once_stand_in_line(postgres_database: SchoolDatabase) -> None:
+    """The second one begins to look when the first is done: a file sent twice adds nobody twice."""
+    office = open_office(postgres_database.database, postgres_database.school)
+    second: list[ImportReport] = []
+    other = Thread(target=lambda: second.append(office.bring(pupils(pupil(guardians=(mother(),))))))
+
+    def waiting() -> bool:
+        found = postgres_database.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return bool(found)
+
+    def start_the_other(point: str) -> None:
+        other.start()
+        while other.is_alive() and not waiting():
+            other.join(0.01)
+
+    first = office.bring(pupils(pupil(guardians=(mother(),))), probe=start_the_other)
+    other.join()
+    assert first.changed == 4
+    assert [report.changed for report in second] == [0]
+    assert len(office.rows(Stream.STUDENTS)) == len(office.rows(Stream.GUARDIANS)) == 1
 
 
 def test_corrections_arrive_as_updates(office: Office) -> None:

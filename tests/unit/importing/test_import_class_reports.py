@@ -162,6 +162,13 @@ def test_two_pupils_of_one_name_are_a_persons_business(office: Office) -> None:
     assert [row["name"] for row in office.rows(Stream.SUBJECTS)] == ["Алгебра"]
 
 
+def test_a_doubtful_pupil_without_marks_loses_nothing(office: Office) -> None:
+    """Where nothing is left out there is nothing to tell."""
+    office.bring(pupils(pupil(2), pupil(3, birth_date="2012-08-01")))
+    report = office.bring(class_report())
+    assert (report.problems, report.rejected, report.changed) == ((), 0, 0)
+
+
 def test_a_subject_is_not_guessed(office: Office) -> None:
     """Two rows that could be the subject keep its cells out; the others go in."""
     office.add(Stream.SUBJECTS, name="АЛГЕБРА")
