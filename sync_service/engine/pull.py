@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sync_service.domain.conflicts import ConflictKind
+from sync_service.domain.conflicts import Conflict, ConflictKind
 from sync_service.domain.errors import ContractError, CursorExpired
 from sync_service.domain.guards import deletions_pass
 from sync_service.domain.inbox import Parked, QuarantineItem
-from sync_service.domain.links import Link, LocalId, RemoteId
+from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
 from sync_service.domain.matching import (
     Match,
     Matched,
@@ -192,9 +192,10 @@ def settle_deletions(cycle: Cycle, stream: Stream) -> None:
         links = uow.links.by_remote(stream, [p.record.remote_id for p in parked])
         rows = uow.staging.rows(stream, [link.local_id for link in links.values()])
         children = uow.staging.with_children(stream, [link.local_id for link in links.values()])
+        conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}
         if deletions_pass(len(parked), of=uow.links.count(stream)):
             for item in parked:
-                _delete_one(cycle, actions, item, links, rows, children)
+                _delete_one(cycle, actions, item, links, rows, children, conflicts)
         else:
             for item in parked:
                 actions.park.append(Parked(record=item.record, reason="held"))
@@ -212,16 +213,21 @@ def _delete_one(
     links: Mapping[RemoteId, Link],
     rows: Mapping[LocalId, Values],
     children: set[LocalId],
+    conflicts: Mapping[LinkId, Conflict],
 ) -> None:
     link = links.get(item.record.remote_id)
     row = rows.get(link.local_id) if link else None
     if link is None or row is None:
         actions.unpark.add(item.record.remote_id)
         actions.settle(item.record.remote_id, Outcome.UNCHANGED)
-    elif link.local_id in children or merge(cycle.policies[actions.stream], link.base, row, link.base.remote).push:
+    elif (
+        link.link_id in conflicts
+        or link.local_id in children
+        or merge(cycle.policies[actions.stream], link.base, row, link.base.remote).push
+    ):
         # Edited here meanwhile, or a lesson, class or period with children: a case to decide, never a
         # cascade (invariant 4).
-        ask_about_deletion(actions, link, row, None, ConflictKind.DELETED_IN_REGION)
+        ask_about_deletion(actions, link, row, conflicts.get(link.link_id), ConflictKind.DELETED_IN_REGION)
         actions.unpark.add(item.record.remote_id)
         actions.settle(item.record.remote_id, Outcome.CONFLICTS)
     else:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sync_service.domain.conflicts import ConflictKind
+from sync_service.domain.conflicts import ConflictKind, ConflictState
+from sync_service.domain.matches import MatchState
 from sync_service.domain.planning import DELETION_FIELD
 from sync_service.domain.records import Scalar
 from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
@@ -18,7 +19,7 @@ from sync_service.domain.streams import Stream
 
 NOTHING = "—"
 
-STREAMS: dict[Stream, str] = {
+STREAMS: dict[str, str] = {
     Stream.ORGANIZATIONS: "Организации",
     Stream.PERIODS: "Учебные периоды",
     Stream.CLASSES: "Классы",
@@ -117,14 +118,28 @@ _CODES: dict[str, dict[Stream | None, dict[str, str]]] = {
     DELETION_FIELD: {None: {"deleted": "удалена", "kept": "есть"}},
 }
 
-KINDS: dict[ConflictKind, str] = {
+KINDS: dict[str, str] = {
     ConflictKind.EDIT: "изменили и в школе, и в ГИС",
     ConflictKind.FIRST_MEETING: "при первой сверке сведения различаются",
     ConflictKind.DELETED_IN_SCHOOL: "в школе удалили, а в ГИС изменили",
     ConflictKind.DELETED_IN_REGION: "в ГИС удалили, а в школе изменили",
 }
 
-RUN_STATUS: dict[RunStatus, str] = {
+CONFLICT_STATES: dict[str, str] = {
+    ConflictState.OPEN: "открыто",
+    ConflictState.RESOLVED: "решено",
+    ConflictState.CONVERGED: "сошлось само",
+    ConflictState.UNDOING: "отменяется",
+}
+
+MATCH_STATES: dict[str, str] = {
+    MatchState.OPEN: "открыто",
+    MatchState.CONFIRMED: "тот же",
+    MatchState.REJECTED: "другой",
+    MatchState.CLOSED: "закрыто",
+}
+
+RUN_STATUS: dict[str, str] = {
     RunStatus.RUNNING: "идёт",
     RunStatus.SUCCEEDED: "успешно",
     RunStatus.COMPLETED_WITH_ERRORS: "завершено с ошибками",
@@ -134,7 +149,7 @@ RUN_STATUS: dict[RunStatus, str] = {
     RunStatus.FAILED: "не удалось",
 }
 
-WAITING: dict[WaitingFor, str] = {
+WAITING: dict[str, str] = {
     WaitingFor.PARENT: "ждут связанной записи",
     WaitingFor.PERMIT: "ждут разрешения",
     WaitingFor.RELEASE: "ждут отчисления прежней школой",
@@ -210,9 +225,24 @@ def day(text: Scalar) -> str:
         return str(text)
 
 
-def moment(at: datetime | None, zone: str) -> str:
-    """«03.02.2026 16:40» in the school's zone."""
-    return NOTHING if at is None else f"{at.astimezone(ZoneInfo(zone)):%d.%m.%Y %H:%M}"
+def value_day(text: str | None) -> str:
+    """``day``, or a dash for none."""
+    return NOTHING if text is None else day(text)
+
+
+def phone(number: str | None) -> str:
+    """«8 (343) 123-45-67»; a number of another shape as it stands, a dash for none."""
+    if not number:
+        return NOTHING
+    try:
+        return phones.formatted(number)
+    except ValueError:
+        return number
+
+
+def moment_of(at: str | None, zone: str) -> str:
+    """«03.02.2026 16:40» in the school's zone of an ISO moment."""
+    return NOTHING if at is None else f"{datetime.fromisoformat(at).astimezone(ZoneInfo(zone)):%d.%m.%Y %H:%M}"
 
 
 def value(stream: Stream, field: str, stored: Scalar) -> str:
@@ -231,7 +261,7 @@ def value(stream: Stream, field: str, stored: Scalar) -> str:
             case "snils":
                 return snils.formatted(str(stored))
             case "phone" | "home_phone":
-                return phones.formatted(str(stored))
+                return phone(str(stored))
             case "school_year":
                 return school_year.label(int(stored))
     except ValueError:

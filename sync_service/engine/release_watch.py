@@ -64,16 +64,22 @@ def watch_releases(cycle: Cycle) -> None:
 
 def _collect(cycle: Cycle, uow: UnitOfWork) -> _Watched:
     in_question = uow.matches.open_locals(Stream.STUDENTS) - _asked_about_persons(uow)
-    arrivals = [
+    candidates = [
         a
         for a in uow.releases.candidates()
         if a.student_id not in in_question and _watched(cycle.school.watch_from, a)
     ]
+    cases = uow.releases.by_student([a.student_id for a in candidates])
     return _Watched(
-        arrivals=arrivals,
+        arrivals=[a for a in candidates if not _closed_by_hand(cases.get(a.student_id))],
         departures=uow.releases.departures(),
-        cases=uow.releases.by_student([a.student_id for a in arrivals]),
+        cases=cases,
     )
+
+
+def _closed_by_hand(case: Release | None) -> bool:
+    """A person has said that the pupil does not come; only a person opens the case again."""
+    return case is not None and case.state is ReleaseState.WITHDRAWN and case.closed_by != "system"
 
 
 def _asked_about_persons(uow: UnitOfWork) -> set[LocalId]:

@@ -16,7 +16,7 @@ from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matching import Match, Matched
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
 from sync_service.domain.planning import localise, plan_page
-from sync_service.domain.records import Values
+from sync_service.domain.records import Scalar, Values
 from sync_service.domain.releases import ReleaseState
 from sync_service.domain.reports import WaitingFor
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
@@ -44,6 +44,7 @@ class _Settlement:
     reread: list[RemoteRecord] = field(default_factory=list)
     matches: dict[RemoteId, Match] = field(default_factory=dict)
     not_released: list[LocalId] = field(default_factory=list)
+    crowded: list[AttemptItem] = field(default_factory=list)  # marks whose place in the cell is another mark's
     acked: int = 0
     rejected: int = 0
 
@@ -67,6 +68,8 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
         if settlement.reread:
             page = load_page(uow, cycle.policies, stream, settlement.reread, matches=settlement.matches)
             apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
+        if settlement.crowded:
+            _move_up(uow, settlement.crowded)
         if settlement.not_released:
             _not_released_again(cycle, uow, settlement.not_released)
         uow.attempts.close(attempt.attempt_id, AttemptState.ANSWERED, [r.status.value for r in results])
@@ -102,7 +105,12 @@ def _judge(
             case WriteStatus.STALE | WriteStatus.NOT_FOUND | WriteStatus.DUPLICATE:
                 remote_id = result.remote_id or item.remote_id
                 record = None if remote_id is None else fresh.get(remote_id)
-                if record is None or (record.remote_id in linked and item.remote_id != record.remote_id):
+                taken = record is not None and record.remote_id in linked and item.remote_id != record.remote_id
+                if taken and attempt.stream is Stream.MARKS:
+                    settlement.crowded.append(item)
+                    _try_again(settlement, cycle, entry)
+                    continue
+                if record is None or taken:
                     _reject(settlement, attempt.stream, item, entry, result)
                     continue
                 settlement.reread.append(record)
@@ -222,6 +230,22 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
         conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
     )
     apply(uow, plan_acks(page), actor=cycle.actor, cause=cycle.report.run_id)
+
+
+def _move_up(uow: UnitOfWork, marks: Sequence[AttemptItem]) -> None:
+    """Give marks the next free place of their cell: the region counts another mark at theirs."""
+    cells = uow.staging.where(Stream.MARKS, "lesson_id", {mark.values["lesson_id"] for mark in marks})
+    last: dict[tuple[Scalar, Scalar], int] = {}
+    for row in cells.values():
+        cell = row["student_id"], row["lesson_id"]
+        last[cell] = max(last.get(cell, 0), int(row["position"] or 1))
+    changes: list[tuple[LocalId, Values]] = []
+    for mark in marks:
+        cell = mark.values["student_id"], mark.values["lesson_id"]
+        last[cell] = last.get(cell, 0) + 1
+        if mark.local_id in cells:
+            changes.append((mark.local_id, {"position": last[cell]}))
+    uow.staging.update(Stream.MARKS, changes)
 
 
 def _not_released_again(cycle: Cycle, uow: UnitOfWork, students: Sequence[LocalId]) -> None:

@@ -362,19 +362,44 @@ class NotificationStore(Protocol):
 class UnitOfWork(Protocol):
     """One transaction of one school; nothing is kept unless ``commit`` is reached."""
 
-    staging: StagingStore
-    links: LinkStore
-    journal: Journal
-    inbox: Inbox
-    quarantine: QuarantineStore
-    conflicts: ConflictStore
-    outbox: OutboxStore
-    attempts: AttemptStore
-    cursors: CursorStore
-    matches: MatchStore
-    releases: ReleaseStore
-    audit: AuditStore
-    notifications: NotificationStore
+    @property
+    def staging(self) -> StagingStore: ...
+
+    @property
+    def links(self) -> LinkStore: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def quarantine(self) -> QuarantineStore: ...
+
+    @property
+    def conflicts(self) -> ConflictStore: ...
+
+    @property
+    def outbox(self) -> OutboxStore: ...
+
+    @property
+    def attempts(self) -> AttemptStore: ...
+
+    @property
+    def cursors(self) -> CursorStore: ...
+
+    @property
+    def matches(self) -> MatchStore: ...
+
+    @property
+    def releases(self) -> ReleaseStore: ...
+
+    @property
+    def audit(self) -> AuditStore: ...
+
+    @property
+    def notifications(self) -> NotificationStore: ...
 
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""
@@ -431,8 +456,11 @@ class RunStore(Protocol):
 class Database(Protocol):
     """Opens units of work and owns what lives outside them."""
 
-    leases: Leases
-    runs: RunStore
+    @property
+    def leases(self) -> Leases: ...
+
+    @property
+    def runs(self) -> RunStore: ...
 
     def write(
         self, school: SchoolId, *, fence: Fence | None = None, own: bool = True

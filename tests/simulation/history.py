@@ -22,8 +22,7 @@ from sync_service.domain.planning import DELETE_KINDS
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
 from sync_service.engine import decide_matches, resolve
-from sync_service.engine.context import nothing
-from tests.unit.engine.world import MAPPINGS, POLICIES, Timetable, World, build, furnish, normalise
+from tests.unit.engine.world import POLICIES, Timetable, World, build, furnish, normalise
 
 SURNAMES = ("Иванова", "Петрова", "Сидорова", "Ёлкина", "Кузнецова", "Орлова")
 NAMES = ("Анна", "Мария", "Ольга", "Алёна")
@@ -364,7 +363,7 @@ def check(history: History) -> None:
             problems.append(f"audit: {broken}")
         for stream in BOTH_WAYS:
             problems.extend(_disagreements(history, uow, stream))
-    assert not problems, f"seed {history.seed}\n" + "\n".join(problems + ["--- history", *history.log[-60:]])
+    assert not problems, f"seed {history.seed}\n" + "\n".join([*problems, "--- history", *history.log[-60:]])
 
 
 def _disagreements(history: History, uow: Any, stream: Stream) -> list[str]:

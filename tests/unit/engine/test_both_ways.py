@@ -152,7 +152,8 @@ def test_what_the_region_stored_differently_is_not_sent_again(world: World) -> N
     """Near-miss: each side keeps what it has, nothing goes back and forth."""
     pupil, _ = seeded(world)
     world.remote.rewrite = lambda _stream, values: {
-        name: value.upper() if isinstance(value, str) and name == "address" else value for name, value in values.items()
+        name: value.upper() if isinstance(value, str) and name == "address" else value
+        for name, value in values.items()
     }
     world.update("students", world.rows("students")[0]["id"], address="ул. Мира, 3")
     assert world.sync().streams[Stream.STUDENTS].push.acked == 1

@@ -164,7 +164,9 @@ def test_a_first_meeting_with_differences_is_one_case(world: World) -> None:
     """Matched by СНИЛС, different in two fields that both sides have: one case, no value lost."""
     furnish(world.remote)
     world.insert("students", **PUPIL, address="ул. Мира, 3", phone="+79001112233", incomplete=False)
-    world.remote.create(Stream.STUDENTS, PUPIL | {"address": "ул. Ленина, 1", "phone": "+79005556677", "email": "a@b.ru"})
+    world.remote.create(
+        Stream.STUDENTS, PUPIL | {"address": "ул. Ленина, 1", "phone": "+79005556677", "email": "a@b.ru"}
+    )
     world.sync()
     (case,) = cases(world)
     assert case.kind is ConflictKind.FIRST_MEETING

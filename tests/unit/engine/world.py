@@ -155,7 +155,9 @@ class Timetable:
     neighbour: RemoteId
 
 
-def furnish(remote: MemoryRemote, *, dates: tuple[str, ...] = ("2026-11-18", "2026-11-19", "2026-10-01")) -> Timetable:
+def furnish(
+    remote: MemoryRemote, *, dates: tuple[str, ...] = ("2026-11-18", "2026-11-19", "2026-10-01")
+) -> Timetable:
     neighbour = remote.create(
         Stream.ORGANIZATIONS,
         {"name": "Школа № 12", "phone": "+73431234567", "keeps_movement": True},
