@@ -117,7 +117,9 @@ def _wake(uow: UnitOfWork, stream: Stream, actions: Actions, linked: list[LocalI
     if stream is Stream.LESSONS:
         keys = ["lessons"] if linked or actions.updates else []
     elif stream is Stream.CLASSES:
-        keys.extend(f"classes:{local_id}" for local_id, _ in actions.updates)  # the journal may be open now
+        # The journal may be open now; «classes» is what entries wait for that the region itself refused.
+        keys.extend(f"classes:{local_id}" for local_id, _ in actions.updates)
+        keys.extend(["classes"] if actions.updates else [])
     elif stream is Stream.PERIODS:
         keys.extend(f"periods:{local_id}" for local_id, _ in actions.updates)
     if keys:

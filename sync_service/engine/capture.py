@@ -14,6 +14,7 @@ from sync_service.domain.planning import DELETION
 from sync_service.domain.records import Values
 from sync_service.domain.streams import BOTH_WAYS, Stream
 from sync_service.engine.apply import apply
+from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle, Normalise
 from sync_service.engine.stores import UnitOfWork
 
@@ -48,6 +49,7 @@ def _capture_chunk(cycle: Cycle, stream: Stream) -> int:
             conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
         )
         captured = plan_capture(page)
+        brake(stream, [item.signature for item in captured.actions.quarantine], of=len(changed))
         if captured.gone:
             entries = uow.outbox.by_local(stream, captured.gone)
             _forget(uow, stream, captured.gone, entries)

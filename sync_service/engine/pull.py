@@ -26,6 +26,7 @@ from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
 from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions
 from sync_service.engine.apply import apply
+from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.loading import load_page
 from sync_service.engine.stores import UnitOfWork
@@ -57,6 +58,7 @@ def _pull_pages(cycle: Cycle, stream: Stream, cursor: str | None, versions: Stre
 
 def _apply_page(cycle: Cycle, page: Page, *, suspicious: bool) -> None:
     stream = page.stream
+    brake(stream, [reject.signature for reject in page.rejects], of=len(page.records) + len(page.rejects))
     with cycle.write() as uow:
         if suspicious and uow.links.count(stream):
             raise ContractError(

@@ -20,9 +20,10 @@ from sync_service.domain.guards import deletions_pass
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
 from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
 from sync_service.domain.streams import Stream
+from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import load_push
-from sync_service.engine.ports import Op, WriteItem
+from sync_service.engine.ports import Op, WriteItem, WriteStatus
 from sync_service.engine.readback import read_back
 from sync_service.engine.settle import back_off, settle
 from sync_service.engine.stores import UnitOfWork
@@ -66,6 +67,7 @@ def _prepare(cycle: Cycle, stream: Stream) -> tuple[bool, Prepared | None]:
             return False, None
         page = load_push(cycle, uow, stream, entries)
         departure = plan_push(page)
+        brake(stream, [item.signature for item in departure.quarantine], of=len(entries))
         prepared = _record(cycle, uow, page, departure)
         cycle.probe("push.prepare.before_commit")
         uow.commit()
@@ -143,6 +145,8 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
         _mark(cycle, attempt, AttemptState.ANSWERED, state)
         raise
     settle(cycle, attempt, results)
+    refused = [f"{r.status.value}:{r.code}:{r.detail}" for r in results if r.status is WriteStatus.INVALID]
+    brake(stream, refused, of=len(results))
 
 
 def _mark(cycle: Cycle, attempt: Attempt, attempt_state: AttemptState, entry_state: EntryState) -> None:

@@ -256,3 +256,16 @@ def test_direction_pull_sends_nothing_and_push_reads_nothing(world: World) -> No
     world.sync(Direction.PUSH)
     assert world.remote.calls["pages"] == world.remote.calls["change_versions"] == 0
     assert world.remote.records(Stream.STUDENTS)[pupil]["phone"] == "+79001112233"
+
+
+def test_a_systemic_failure_stops_the_stream_and_empties_nothing_into_the_quarantine(world: World) -> None:
+    """More than 20 and more than 5 % of the records refused for one reason: our bug, not bad pupils."""
+    seeded(world)
+    student, lesson = world.rows("students")[0]["id"], world.rows("lessons")[0]["id"]
+    for _ in range(30):
+        world.insert("attendance", student_id=student, lesson_id=lesson, symbol="Ж")
+    report = world.sync()
+    assert report.status is RunStatus.COMPLETED_WITH_ERRORS
+    assert "attendance" in str(report.streams[Stream.ATTENDANCE].error)
+    assert world.count("quarantine") == 0
+    assert world.count("changes") == 30
