@@ -262,7 +262,8 @@ class History:
         elif kind == 2:
             remote.fail_next(TransientError("503"), call=self.random.choice(("page", "get", "find", "write")))
         else:
-            remote.fail_next(RateLimited("429", retry_after=1.0), call=self.random.choice(("change_versions", "page")))
+            call = self.random.choice(("change_versions", "page"))
+            remote.fail_next(RateLimited("429", retry_after=1.0), call=call)
         self.say(f"fault {kind}")
 
     def cycle(self) -> None:
@@ -356,7 +357,8 @@ def check(history: History) -> None:
                 problems.append(f"{report.run_id} {stream.value}: counts do not balance {entry}")
     last = history.reports[-1]
     if last.status is not RunStatus.SUCCEEDED:
-        problems.append(f"last run {last.status} {last.error} {[(s.value, e.error) for s, e in last.streams.items()]}")
+        errors = [(stream.value, entry.error) for stream, entry in last.streams.items() if entry.error]
+        problems.append(f"last run {last.status} {last.error} {errors}")
     with world.db.read(world.school.school_id) as uow:
         broken = uow.audit.verify()
         if broken:
@@ -406,9 +408,7 @@ def _disagreements(history: History, uow: Any, stream: Stream) -> list[str]:
                     f"{stream.value} {local_id}/{link.remote_id}: {item.field} {here.get(item.field)!r} here, "
                     f"{there.get(item.field)!r} there"
                 )
-    deleted_here = {
-        c.link_id for c in uow.conflicts.cases() if c.stream is stream and c.kind in DELETE_KINDS
-    }
+    deleted_here = {c.link_id for c in uow.conflicts.cases() if c.stream is stream and c.kind in DELETE_KINDS}
     every = uow.links.by_remote(stream, list(remote))
     for remote_id in remote:
         link = every.get(RemoteId(remote_id))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import event
 
+from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.cycle import Direction
 from tests.unit.engine.world import PUPIL, World, furnish
 
 
-def seeded(world: World) -> tuple[str, str]:
+def seeded(world: World) -> tuple[RemoteId, RemoteId]:
     """A pupil with one mark, known to both sides."""
     timetable = furnish(world.remote)
     pupil = world.remote.create(Stream.STUDENTS, dict(PUPIL))

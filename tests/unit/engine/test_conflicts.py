@@ -6,6 +6,7 @@ import pytest
 
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, Side
 from sync_service.domain.errors import DecisionError
+from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.resolve import choose_all, resolve, undo
@@ -18,7 +19,7 @@ def cases(world: World, state: str | None = "open") -> list[Conflict]:
         return uow.conflicts.cases(state=state)
 
 
-def clash(world: World) -> tuple[str, Conflict]:
+def clash(world: World) -> tuple[RemoteId, Conflict]:
     """A birth date changed on both sides, beside two fields changed on one side each."""
     pupil, _ = seeded(world)
     row = world.rows("students")[0]["id"]

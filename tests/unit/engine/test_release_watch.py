@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sync_service.domain.errors import TransientError
+from sync_service.domain.releases import StepKind
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_releases
@@ -265,9 +266,7 @@ def test_calls_are_logged_and_a_closed_case_can_be_reopened(world: World) -> Non
     world.sync()
     (row,) = world.rows("releases")
     desk = world.desk("secretary.ivanova")
-    decide_releases.log_step(
-        desk, row["id"], decide_releases.StepKind.CALL, "Обещали завтра", next_call_on="2026-11-23"
-    )
+    decide_releases.log_step(desk, row["id"], StepKind.CALL, "Обещали завтра", next_call_on="2026-11-23")
     decide_releases.close(desk, row["id"], "Родители передумали")
     world.sync()
     assert [state for _, state in states(world)] == ["withdrawn"]

@@ -21,7 +21,7 @@ def new_mark(world: World, value: str = "3") -> int:
     return world.insert("marks", student_id=student, lesson_id=lesson, value=value, weight=1, position=1)
 
 
-def values(world: World) -> list[object]:
+def values(world: World) -> list[str]:
     return sorted(str(v["value"]) for v in world.remote.records(Stream.MARKS).values())
 
 
@@ -107,7 +107,7 @@ def test_a_change_made_while_the_record_is_under_way_follows(world: World) -> No
     row = world.rows("marks")[0]["id"]
     world.update("marks", row, value="4")
 
-    sent: list[list[object]] = []
+    sent: list[list[str]] = []
 
     def probe(name: str) -> None:
         if name == "push.before_send":
