@@ -155,7 +155,9 @@ class PostgresDialect:
         ("find", "strpos"),
     )
     _READING = (*_COMMON, ("lock", ""))
-    _LOCKING = (*_COMMON, ("lock", "FOR UPDATE OF t"))
+    # As exclusive as FOR UPDATE among writers, but it lets others insert rows that refer to the locked ones: a
+    # lease on a school must not wait for a page of that school.
+    _LOCKING = (*_COMMON, ("lock", "FOR NO KEY UPDATE OF t"))
 
     def render(self, template: str, names: tuple[tuple[str, str], ...], locking: bool) -> str:
         return _render(template, names, self._LOCKING if locking else self._READING).replace("?", "%s")

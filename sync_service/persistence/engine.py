@@ -59,7 +59,10 @@ def create(text: str, *, durable: bool = True) -> Engine:
         url,
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"options": "-c timezone=UTC -c datestyle=ISO,YMD", "application_name": "ecp-sync"},
+        connect_args={
+            "options": f"-c timezone=UTC -c datestyle=ISO,YMD -c lock_timeout={BUSY_SECONDS}s",
+            "application_name": "ecp-sync",
+        },
     )
     event.listen(engine, "connect", _prepare_postgres)
     return engine
