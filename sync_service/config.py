@@ -1,0 +1,231 @@
+"""Settings: one TOML file, a few overrides from the environment, every problem reported at once.
+
+Relative paths, and a relative SQLite database, are relative to the folder of the file. ``ECP_SYNC_DATABASE_URL``,
+``ECP_SYNC_LOG_LEVEL`` and ``ECP_SYNC_MAPPINGS_DIR`` override the file, so that a container gets its secrets from
+outside; ``ECP_SYNC_DATABASE_URL_FILE`` names a file that holds the URL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sync_service.domain.errors import ConfigError
+from sync_service.domain.streams import Stream
+
+ENVIRONMENT = {
+    "ECP_SYNC_DATABASE_URL": "database_url",
+    "ECP_SYNC_LOG_LEVEL": "log_level",
+    "ECP_SYNC_MAPPINGS_DIR": "mappings_dir",
+}
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WINDOW = re.compile(r"(?:(?P<days>[a-z, ]+) )?(?P<starts>\d\d:\d\d)-(?P<ends>\d\d:\d\d)")
+
+# Seconds between two readings of a stream. Directories change with the school year, marks with every lesson.
+DEFAULT_INTERVALS: dict[Stream, int] = {
+    Stream.ORGANIZATIONS: 3600,
+    Stream.PERIODS: 3600,
+    Stream.CLASSES: 900,
+    Stream.SUBJECTS: 3600,
+    Stream.LESSONS: 900,
+    Stream.STUDENTS: 300,
+    Stream.GUARDIANS: 300,
+    Stream.GUARDIANSHIPS: 300,
+    Stream.MOVEMENTS: 300,
+    Stream.MARKS: 300,
+    Stream.FINAL_MARKS: 300,
+    Stream.ATTENDANCE: 300,
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class BlackoutWindow(_Strict):
+    """A daily window in the school's zone in which no run starts; written as «22:00-23:30» or
+    «sat, sun 00:00-06:00». ``weekdays``: Monday is 0, the days on which it begins."""
+
+    starts: time
+    ends: time
+    weekdays: frozenset[int] = frozenset(range(7))
+
+
+def _window(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = _WINDOW.fullmatch(value.strip().lower())
+    if not found:
+        raise ValueError("a window is written as '22:00-23:30' or 'sat, sun 00:00-06:00'")
+    names = re.split(r"[, ]+", found["days"].strip()) if found["days"] else list(_WEEKDAYS)
+    unknown = [name for name in names if name not in _WEEKDAYS]
+    if unknown:
+        raise ValueError(f"unknown day {unknown[0]!r}; days are {', '.join(_WEEKDAYS)}")
+    try:
+        starts, ends = time.fromisoformat(found["starts"]), time.fromisoformat(found["ends"])
+    except ValueError:
+        raise ValueError("hours go from 00:00 to 23:59") from None
+    return BlackoutWindow(starts=starts, ends=ends, weekdays=frozenset(_WEEKDAYS.index(name) for name in names))
+
+
+class Schedule(_Strict):
+    """When runs start. ``intervals`` and ``heartbeat`` are in seconds."""
+
+    intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
+    blackouts: tuple[Annotated[BlackoutWindow, BeforeValidator(_window)], ...] = ()
+    heartbeat: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    def interval_of(self, stream: Stream) -> int:
+        return self.intervals.get(stream, DEFAULT_INTERVALS[stream])
+
+
+class SchoolSettings(_Strict):
+    """One school: who it is in the region, and how the region is reached."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    name: Annotated[str, Field(min_length=1)]
+    organization_id: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9-]+$")]
+    base_url: str
+    connector: Literal["ecp"] = "ecp"
+    zone: str = "Asia/Yekaterinburg"
+    ca_bundle: Path | None = None
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
+    watch_from: date | None = None
+    intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("an address looks like https://ecp.example.ru/api, without user, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            near = difflib.get_close_matches(value, available_timezones(), 1)
+            raise ValueError(f"unknown time zone{f'; did you mean {near[0]!r}?' if near else ''}")
+        return value
+
+
+class Settings(_Strict):
+    """Everything an installation is told."""
+
+    database_url: str = "sqlite:///ecp-sync.sqlite"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    mappings_dir: Path | None = None
+    schedule: Schedule = Field(default_factory=Schedule)
+    schools: tuple[SchoolSettings, ...]
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        # The value may hold a password: it is never repeated.
+        if not re.match(r"(sqlite:///.|postgres(ql)?(\+psycopg)?://.)", value):
+            raise ValueError("expected sqlite:///file.sqlite or postgresql://user@host/name")
+        return value
+
+    @field_validator("schools")
+    @classmethod
+    def _somebody(cls, value: tuple[SchoolSettings, ...]) -> tuple[SchoolSettings, ...]:
+        if not value:
+            raise ValueError("add at least one [[schools]] table")
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Settings:
+        for field in ("code", "organization_id"):
+            values = [getattr(school, field) for school in self.schools]
+            if len(set(values)) != len(values):
+                raise ValueError(f"two schools have the same {field}")
+        return self
+
+    def intervals_of(self, school: SchoolSettings) -> dict[Stream, float]:
+        """Seconds per stream: the school's own, else the schedule's, else the default."""
+        return {s: float(school.intervals.get(s, self.schedule.interval_of(s))) for s in Stream}
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file. Raises ConfigError that names every problem with its place and remedy."""
+    content = _read(path)
+    environment = os.environ if environment is None else environment
+    for variable, key in ENVIRONMENT.items():
+        if value := environment.get(variable):
+            content[key] = value
+    if secret := environment.get("ECP_SYNC_DATABASE_URL_FILE"):
+        try:
+            content["database_url"] = Path(secret).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError([f"ECP_SYNC_DATABASE_URL_FILE: {error.strerror}; name a readable file"]) from None
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError([_problem(path, content, detail) for detail in error.errors(include_input=False)]) from None
+    return _anchored(settings, path.absolute().parent)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            [f"{path}: no such file; create it with ecp-sync init, or name another with --config"]
+        ) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text; save it in UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Relative paths belong to the folder of the configuration, not to wherever a service was started."""
+    changes: dict[str, Any] = {}
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).is_absolute():
+        changes["database_url"] = f"sqlite:///{(folder / file).as_posix()}"
+    if settings.mappings_dir is not None:
+        changes["mappings_dir"] = folder / settings.mappings_dir
+    changes["schools"] = tuple(
+        school.model_copy(update={"ca_bundle": folder / school.ca_bundle}) if school.ca_bundle else school
+        for school in settings.schools
+    )
+    return settings.model_copy(update=changes)
+
+
+_KNOWN: dict[str, type[_Strict]] = {"": Settings, "schedule": Schedule, "schools": SchoolSettings}
+_SENTENCES = {
+    "missing": "is missing; add it (config.example.toml explains every key)",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
+
+
+def _problem(path: Path, content: Mapping[str, Any], detail: Any) -> str:
+    """One problem as «file: place: what and what to do»; values are not repeated, they may be secrets."""
+    place = [str(part) for part in detail["loc"] if part not in ("function-before", "[key]")]
+    where = ".".join(place) or "settings"
+    if detail["type"] == "extra_forbidden":
+        table = _KNOWN.get(place[0] if len(place) > 1 else "", Settings)
+        near = difflib.get_close_matches(place[-1], table.model_fields, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(table.model_fields)}"
+        return f"{path}: {where}: unknown key{hint}"
+    if detail["type"] == "enum" or ("intervals" in place and detail["type"] == "literal_error"):
+        near = difflib.get_close_matches(place[-1], [s.value for s in Stream], 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; streams: {', '.join(s.value for s in Stream)}"
+        return f"{path}: {where}: unknown stream{hint}"
+    if detail["type"] == "missing" and place == ["schools"] and "school" in content:
+        return f"{path}: school: unknown key; a school is written as [[schools]]"
+    text = _SENTENCES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    return f"{path}: {where}: {text}"
