@@ -1,0 +1,206 @@
+"""``matches``: is it the same child? A person sees the evidence, decides, and can take it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from sync_service.cli import output
+from sync_service.cli.exit_codes import ExitCode
+from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode, stream_named
+from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync_service.engine.queries_matches import MatchRow, MatchView
+
+app = typer.Typer(help="Возможные двойники: тот же человек или другой.", no_args_is_help=True)
+
+CaseId = Annotated[int, typer.Argument(metavar="ID")]
+
+
+def _pupils(row: MatchRow) -> Iterator[int | None]:
+    from sync_service.domain.streams import Stream
+
+    return (c.local_id for c in row.candidates if row.stream == Stream.STUDENTS.value)
+
+
+@app.command("list")
+def show_list(
+    ctx: typer.Context,
+    school: SchoolCode = None,
+    everything: Everything = False,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Открытые вопросы, старые сверху."""
+    from sync_service.engine import queries_words as words
+    from sync_service.engine.queries import plain
+    from sync_service.engine.queries_matches import match_rows
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        rows = []
+        for one in chosen_schools(service, school):
+            found = match_rows(service.db, one, state=None if everything else "open")
+            seen(service, one, actor, "matches:list", (pupil for row in found for pupil in _pupils(row)))
+            rows += found
+
+    def render() -> None:
+        if not rows:
+            output.say("Возможных двойников нет.")
+            return
+        output.print_table(
+            ("№", "В ГИС", "Карточки школы", "Состояние"),
+            [
+                (
+                    row.id,
+                    row.caption,
+                    "\n".join(f"{c.local_id}: {c.caption} ({c.score} %)" for c in row.candidates),
+                    words.MATCH_STATES[row.state],
+                )
+                for row in rows
+            ],
+        )
+        output.say(
+            "Сравнить: ecp-sync matches show №; решить: matches confirm № --card КАРТОЧКА или matches reject №."
+        )
+
+    shell.show(plain(rows), render)
+    return ExitCode.DONE
+
+
+@app.command("show")
+def show_one(
+    ctx: typer.Context,
+    case_id: CaseId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Запись ГИС и карточки-кандидаты рядом."""
+    from sync_service.engine.queries import plain
+    from sync_service.engine.queries_matches import match_view
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        one = one_school(service, school)
+        view = match_view(service.db, one, case_id)
+        seen(service, one, actor, f"matches:show:{case_id}", _pupils(view))
+    shell.show(plain(view), lambda: _render(view))
+    return ExitCode.DONE
+
+
+def _render(view: MatchView) -> None:
+    from sync_service.engine import queries_words as words
+
+    output.say(f"Двойники {view.id}: {words.MATCH_STATES[view.state]}. {view.caption}")
+    output.print_table(
+        ("Поле", "В ГИС", *(f"Карточка {c.local_id} ({c.score} %)" for c in view.candidates)),
+        [(line.title, line.gis, *line.cards) for line in view.compared],
+    )
+    for candidate in view.candidates:
+        output.say(f"Карточка {candidate.local_id}: {'; '.join(candidate.why)}.")
+    if view.decided_by is None:
+        output.say(f"Тот же: ecp-sync matches confirm {view.id} --card КАРТОЧКА. Другой: matches reject {view.id}.")
+    else:
+        output.say(f"Решено: {view.decided_by}. Отменить: ecp-sync matches undo {view.id}.")
+
+
+@app.command("confirm")
+def confirm(
+    ctx: typer.Context,
+    case_id: CaseId,
+    card: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--card", metavar="LOCAL_ID", help="Карточка школы; не нужна, если кандидат один."),
+    ] = None,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """«Тот же человек»: связать запись ГИС с карточкой."""
+    from sync_service.domain.links import LocalId
+    from sync_service.engine import decide_matches
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.desk(school, actor) as desk:
+        with desk.db.read(desk.school.school_id) as uow:
+            case = uow.matches.get(case_id)
+        if card is None and case is not None and len(case.candidates) > 1:
+            known = ", ".join(str(c.local_id) for c in case.candidates)
+            raise typer.BadParameter(f"кандидатов несколько, укажите --card; есть: {known}")
+        chosen = card if card is not None else case.candidates[0].local_id if case else 0
+        decide_matches.confirm(desk, case_id, LocalId(chosen))
+    _show_state(shell, case_id, "confirmed", f"Двойники {case_id}: тот же. Записи связаны, разные поля сверяются.")
+    return ExitCode.DONE
+
+
+@app.command("reject")
+def reject(
+    ctx: typer.Context,
+    case_id: CaseId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """«Другой человек»: запомнить, пока не изменятся основные сведения."""
+    from sync_service.engine import decide_matches
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.desk(school, actor) as desk:
+        decide_matches.reject(desk, case_id)
+    _show_state(shell, case_id, "rejected", f"Двойники {case_id}: другой. Запомнено.")
+    return ExitCode.DONE
+
+
+@app.command("undo")
+def undo(
+    ctx: typer.Context,
+    case_id: CaseId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Отменить решение: вопрос будет задан снова."""
+    from sync_service.engine import decide_matches
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.desk(school, actor) as desk:
+        decide_matches.undo(desk, case_id)
+    _show_state(shell, case_id, "closed", f"Двойники {case_id}: решение отменено.")
+    return ExitCode.DONE
+
+
+@app.command("unlink")
+def unlink(
+    ctx: typer.Context,
+    local_id: Annotated[int, typer.Argument(metavar="LOCAL_ID")],
+    stream: Annotated[str, typer.Option("--stream", help="Поток, к которому относится карточка.")] = "students",
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Разорвать связь карточки с записью ГИС; пара запоминается как разные люди."""
+    from sync_service.domain.links import LocalId
+    from sync_service.engine import decide_matches
+
+    wanted = stream_named(stream)
+    shell = Shell.of(ctx, config, as_json)
+    with shell.desk(school, actor) as desk:
+        decide_matches.unlink(desk, wanted, LocalId(local_id))
+    document = {"id": local_id, "stream": wanted.value, "state": "unlinked"}
+    shell.show(document, lambda: output.say(f"Карточка {local_id} больше не связана с записью ГИС."))
+    return ExitCode.DONE
+
+
+def _show_state(shell: Shell, case_id: int, state: str, sentence: str) -> None:
+    shell.show({"id": case_id, "state": state}, lambda: output.say(sentence))

@@ -1,0 +1,80 @@
+"""``runs``: what was synchronised when, and with which counts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sync_service.cli import output
+from sync_service.cli.exit_codes import ExitCode
+from sync_service.cli.options import AsJson, Config, SchoolCode
+from sync_service.cli.shell import Shell, chosen_schools
+from sync_service.cli.sync import render_report
+
+app = typer.Typer(help="Прошедшие сверки.", no_args_is_help=True)
+
+
+@app.command("list")
+def show_list(
+    ctx: typer.Context,
+    school: SchoolCode = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Сколько последних показать.")] = 20,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Последние сверки, новые сверху."""
+    from sync_service.engine import queries_words as words
+    from sync_service.engine.queries import plain
+    from sync_service.engine.queries_runs import run_rows
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        schools = chosen_schools(service, school)
+        zones = {one.code: one.zone for one in schools}
+        rows = [row for one in schools for row in run_rows(service.db, one, limit=limit)]
+    rows = sorted(rows, key=lambda row: row.started_at, reverse=True)[:limit]
+
+    def render() -> None:
+        if not rows:
+            output.say("Сверок ещё не было. Начать: ecp-sync sync.")
+            return
+        output.print_table(
+            ("Сверка", "Школа", "Начало", "Итог", "Прочитано", "Записано", "Принято ГИС", "Ждут", "Отложено"),
+            [
+                (
+                    row.id,
+                    row.school,
+                    words.moment_of(row.started_at, zones[row.school]),
+                    words.RUN_STATUS[row.status],
+                    row.received,
+                    row.applied,
+                    row.acked,
+                    row.waiting,
+                    row.rejected,
+                )
+                for row in rows
+            ],
+        )
+
+    shell.show(plain(rows), render)
+    return ExitCode.DONE
+
+
+@app.command("show")
+def show_one(
+    ctx: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Одна сверка по потокам."""
+    from sync_service.domain.errors import DecisionError
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        report = service.db.runs.get(run_id)
+        if report is None:
+            raise DecisionError(f"Сверки {run_id} нет. Посмотрите список: ecp-sync runs list.")
+    shell.show(report.to_json(), lambda: render_report(report))
+    return ExitCode.DONE

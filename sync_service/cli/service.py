@@ -1,0 +1,45 @@
+"""``run``, ``simulator`` and ``demo``: commands that hand over to a part with a life of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from sync_service.cli.options import AsJson, Config
+from sync_service.cli.shell import Shell
+
+# The simulator reads its own options; ours must not interpret them.
+PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def run(ctx: typer.Context, config: Config = None) -> int:
+    """Служба: сверяет школы по расписанию, пока её не остановят."""
+    from sync_service.daemon import run_daemon
+    from sync_service.logs import configure_logging
+
+    settings = Shell.of(ctx, config, as_json=False).settings()
+    configure_logging(settings.log_level)
+    return run_daemon(settings)
+
+
+def simulator(ctx: typer.Context) -> int:
+    """Учебная ГИС: условный договор с состоянием, сценариями и сбоями (параметры: simulator --help)."""
+    from connectors.ecp.simulator import serve
+
+    return serve(ctx.args)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="До полного согласия сторон, затем выйти.")] = False,
+    workdir: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--workdir", metavar="DIR", help="Где работать (по умолчанию временная папка)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Показать всё на учебной школе и учебной ГИС; ничего настраивать не нужно."""
+    from sync_service.demo import run_demo
+
+    return run_demo(once=once, as_json=as_json, workdir=workdir)

@@ -1,0 +1,160 @@
+"""``init``, ``check-config``, ``doctor`` and ``migrate``: from an empty folder to a healthy installation."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from sync_service.cli import output
+from sync_service.cli.exit_codes import ExitCode
+from sync_service.cli.failures import Failure
+from sync_service.cli.options import AsJson, Config
+from sync_service.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from sync_service.findings import Finding
+
+LEVELS = {"ok": "в порядке", "warning": "внимание", "error": "ошибка"}
+
+TEMPLATE = """\
+# Настройки ecp-sync. Все возможности с пояснениями: config.example.toml; проверить: ecp-sync check-config.
+database_url = "sqlite:///ecp-sync.sqlite"
+
+[[schools]]
+code = {code}
+name = {name}
+organization_id = {organization_id}
+base_url = {base_url}
+"""
+
+_Text = Optional[str]  # noqa: UP045
+
+
+def init(
+    ctx: typer.Context,
+    code: Annotated[_Text, typer.Option("--code", help="Короткий код школы, например school-900.")] = None,
+    name: Annotated[_Text, typer.Option("--name", help="Название школы.")] = None,
+    organization_id: Annotated[_Text, typer.Option("--organization-id", help="Номер организации в ГИС.")] = None,
+    base_url: Annotated[_Text, typer.Option("--base-url", help="Адрес ГИС, https://…")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Создать файл настроек и базу данных."""
+    shell = Shell.of(ctx, config, as_json)
+    if shell.config.exists():
+        output.print_failure(_already_there(shell.config), as_json=shell.as_json)
+        return ExitCode.FAILED
+    answers = {
+        "code": _answer(code, "--code", "Код школы (латиницей)"),
+        "name": _answer(name, "--name", "Название школы"),
+        "organization_id": _answer(organization_id, "--organization-id", "Номер организации в ГИС"),
+        "base_url": _answer(base_url, "--base-url", "Адрес ГИС"),
+    }
+    _write(
+        shell.config, TEMPLATE.format(**{key: json.dumps(text, ensure_ascii=False) for key, text in answers.items()})
+    )
+    with shell.service(create=True) as service:
+        schools = [school.code for school in service.schools()]
+        database = service.db.engine.url.render_as_string(hide_password=True)
+
+    def render() -> None:
+        output.say(f"Созданы {shell.config} и база данных.")
+        output.say("Дальше: ecp-sync connection login, затем ecp-sync import ФАЙЛ и ecp-sync sync.")
+
+    shell.show({"config": str(shell.config), "database": database, "schools": schools}, render)
+    return ExitCode.DONE
+
+
+def _already_there(config: Path) -> Failure:
+    return Failure(
+        kind="FileExists",
+        code=ExitCode.FAILED,
+        message=f"Файл {config} уже есть, он не изменён. Проверить его: ecp-sync check-config.",
+    )
+
+
+def _answer(given: str | None, option: str, question: str) -> str:
+    """The option, or what a person answers. BadParameter when there is nobody to ask."""
+    if given is not None and given.strip():
+        return given.strip()
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"укажите {option}")
+    return str(typer.prompt(question, err=True)).strip()
+
+
+def _write(path: Path, text: str) -> None:
+    """The file, only after its content was found to be valid; an existing file is never replaced."""
+    from sync_service.config import load_settings
+    from sync_service.domain.errors import ConfigError
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        draft.write_text(text, encoding="utf-8")
+        try:
+            load_settings(draft)
+        except ConfigError as error:
+            problems = [problem.replace(str(draft), str(path)) for problem in error.problems]
+            raise ConfigError(problems) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def check_config(ctx: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
+    """Проверить настройки и таблицы соответствия; назвать все ошибки сразу."""
+    from sync_service.doctor import check_settings
+
+    shell = Shell.of(ctx, config, as_json)
+    findings = check_settings(shell.settings())
+    _show(shell, findings, "Настройки в порядке.")
+    return ExitCode.BAD_CONFIGURATION if _broken(findings) else ExitCode.DONE
+
+
+def doctor(
+    ctx: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Исправить то, что можно исправить без вас.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Проверить всю установку: базу, связь, часы, место на диске."""
+    from sync_service.clock import SystemClock
+    from sync_service.doctor import examine
+
+    shell = Shell.of(ctx, config, as_json)
+    findings = examine(shell.settings(), clock=SystemClock(), fix=fix)
+    _show(shell, findings, "Всё в порядке.")
+    return ExitCode.FAILED if _broken(findings) else ExitCode.DONE
+
+
+def migrate(ctx: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
+    """Привести базу данных к этой версии программы."""
+    from sync_service.persistence import current_revision
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service(create=True) as service:
+        revision = current_revision(service.db.engine)
+    shell.show({"revision": revision}, lambda: output.say(f"База данных готова, версия схемы {revision}."))
+    return ExitCode.DONE
+
+
+def _broken(findings: Sequence[Finding]) -> bool:
+    return any(finding.level == "error" for finding in findings)
+
+
+def _show(shell: Shell, findings: Sequence[Finding], all_well: str) -> None:
+    def render() -> None:
+        output.print_table(
+            ("Состояние", "Где", "Что", "Что сделать"),
+            [(LEVELS[finding.level], finding.area, finding.message, finding.remedy) for finding in findings],
+        )
+        wrong = sum(finding.level != "ok" for finding in findings)
+        output.say(all_well if not wrong else f"Требует внимания: {wrong}.")
+
+    shell.show({"ok": not _broken(findings), "findings": [asdict(finding) for finding in findings]}, render)

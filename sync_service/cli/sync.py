@@ -1,0 +1,178 @@
+"""``sync``: one cycle now. Ctrl-C and SIGTERM stop it at the next page; what was durable stays."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from sync_service.cli import failures, output
+from sync_service.cli.exit_codes import of_report
+from sync_service.cli.options import AsJson, Config, SchoolCode, stream_named
+from sync_service.cli.shell import Shell, one_school
+from sync_service.domain.streams import BOTH_WAYS, Stream
+
+if TYPE_CHECKING:
+    from sync_service.bootstrap import Service
+    from sync_service.domain.reports import RunReport
+    from sync_service.engine.context import School
+
+_LOOK_SECONDS = 0.5  # between two looks at how far a run is
+
+
+class Way(StrEnum):
+    """Values of ``--direction``."""
+
+    PULL = "pull"
+    PUSH = "push"
+    BOTH = "both"
+
+
+def sync(
+    ctx: typer.Context,
+    school: SchoolCode = None,
+    stream: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--stream", metavar="X", help="Только этот поток (можно несколько раз).", show_default=False),
+    ] = None,
+    direction: Annotated[
+        Way, typer.Option("--direction", help="Читать из ГИС, отправлять в ГИС или оба.")
+    ] = Way.BOTH,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Сверить сейчас: прочитать изменения ГИС, отправить изменения школы."""
+    from sync_service.engine.queries import open_decisions
+
+    streams = _streams(stream or [], direction)
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        one = one_school(service, school)
+        before = open_decisions(service.db, one)
+        report = _run(service, one, streams, direction, quiet=shell.as_json)
+        new = open_decisions(service.db, one) - before
+    shell.show(report.to_json(), lambda: render_report(report))
+    if not shell.as_json:
+        output.note(failures.of_report(report))
+        if new:
+            output.note(f"Новое, что ждёт человека: {len(new)}. Посмотреть: ecp-sync status.")
+    return of_report(report, new_decisions=bool(new))
+
+
+def _streams(names: list[str], direction: Way) -> list[Stream]:
+    """The streams meant; with ``push`` only those that travel both ways."""
+    wanted = list(dict.fromkeys(stream_named(name) for name in names)) or list(Stream)
+    if direction is not Way.PUSH:
+        return wanted
+    sent = [stream for stream in wanted if stream in BOTH_WAYS]
+    if not sent:
+        raise typer.BadParameter(f"{', '.join(wanted)}: только читается из ГИС, отправлять нечего")
+    return sent
+
+
+def _run(service: Service, school: School, streams: list[Stream], direction: Way, *, quiet: bool) -> RunReport:
+    """The run in a thread of its own, so that a signal can ask it to stop while it works."""
+    from sync_service.engine.cycle import Direction
+
+    stop = threading.Event()
+    done: list[RunReport] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(service.sync(school, streams=streams, direction=Direction(direction.value), stop=stop))
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="sync")
+    with _stopping(stop), _progress(service, school, quiet=quiet) as look:
+        thread.start()
+        while thread.is_alive():
+            thread.join(_LOOK_SECONDS)
+            look()
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM ask the run to stop; a second one ends the process."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+        output.note("Останавливаемся на ближайшей странице…")
+
+    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+        yield
+        return
+    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(service: Service, school: School, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A moving line on a terminal; elsewhere nothing."""
+    console = output.console(beside=True)
+    if quiet or not console.is_terminal:
+        yield lambda: None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from sync_service.domain.errors import SyncError
+    from sync_service.engine.queries import linked_records
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("Сверка идёт…", total=None)
+
+        def look() -> None:
+            with suppress(SyncError):  # a busy database costs one look
+                known = linked_records(service.db, school)
+                progress.update(line, description=f"Сверка идёт, связано записей: {known}")
+
+        yield look
+
+
+def render_report(report: RunReport) -> None:
+    from sync_service.engine import queries_words as words
+
+    output.say(f"Сверка {report.run_id}: {words.RUN_STATUS[report.status]}.")
+    output.print_table(
+        ("Поток", "Прочитано", "Записано", "В ГИС", "Принято", "Расхождения", "Ждут", "Отложено", "Ошибка"),
+        [
+            (
+                words.STREAMS[stream],
+                entry.pull.received,
+                entry.pull.applied,
+                entry.push.queued,
+                entry.push.acked,
+                entry.pull.conflicts + entry.push.conflicts,
+                entry.pull.waiting + entry.push.waiting,
+                entry.pull.rejected + entry.push.rejected + entry.push.retrying + entry.push.unknown,
+                entry.error or "",
+            )
+            for stream, entry in report.streams.items()
+        ],
+    )
+    releases = report.releases
+    if releases.not_released or releases.released or releases.enrolled:
+        output.say(
+            f"Прибывшие: не отчислены {releases.not_released}, можно зачислять {releases.released},"
+            f" зачислены {releases.enrolled}."
+        )
+    if report.error:
+        output.say(f"Причина: {report.error}")
