@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from connectors.auth import TokenStore
     from mappings import Mappings
     from sync_service.config import SchoolSettings, Settings
-    from sync_service.doctor import Finding
     from sync_service.domain.policies import StreamPolicy
     from sync_service.domain.records import Values
     from sync_service.engine.import_files import ImportReport
+    from sync_service.findings import Finding
     from sync_service.persistence import SqlDatabase
+
+TELLING_PERIODS = 3.5  # a run is dead when its heartbeat stands still for three
 
 
 class Service:
@@ -159,16 +161,20 @@ class Service:
         streams: Sequence[Stream] | None = None,
         direction: Direction = Direction.BOTH,
         trigger: str = "manual",
-        wait: float = 5.0,
+        wait: float | None = None,
         stop: threading.Event | None = None,
         skip_busy: bool = False,
     ) -> RunReport:
-        """One cycle now; its report is on record. ``wait`` is seconds for streams that another run holds.
+        """One cycle now; its report is on record.
+
+        ``wait`` is seconds for streams that another run holds; None is as long as it takes to tell a dead run,
+        whose leases are taken over, from a living one.
 
         Raises what :func:`sync_service.engine.leased_run.run_leased` raises.
         """
         store = self.db.connection(school.school_id)
         before = store.load()
+        period = self.settings.schedule.heartbeat
         report = run_leased(
             Job(
                 school=school,
@@ -181,8 +187,8 @@ class Service:
                 normalise=self.normalise,
                 clock=self.clock,
                 notifier=self.notifier,
-                period=self.settings.schedule.heartbeat,
-                wait=wait,
+                period=period,
+                wait=TELLING_PERIODS * period if wait is None else wait,
                 stop=stop or threading.Event(),
                 skip_busy=skip_busy,
                 probe=self._probe,

@@ -22,5 +22,5 @@ class LogNotifier:
             role=notification.role.value,
             key=notification.key,
             severity=notification.severity,
-            contacts=len(contacts),
+            count=len(contacts),
         )

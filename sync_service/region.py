@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.auth import Tokens
+from sync_service.domain.errors import ConfigError
 from sync_service.persistence.connections import LOGIN_NEEDED, OK, ConnectionStore
 
 if TYPE_CHECKING:
@@ -24,6 +25,24 @@ def connect(settings: SchoolSettings, *, tokens: TokenStore, mappings: Mappings,
 
     factory = CONNECTORS[settings.connector]
     return factory(connector_settings(settings), tokens=tokens, mappings=mappings, clock=clock)
+
+
+def check_connector(settings: SchoolSettings) -> None:
+    """Raise ConfigError with everything that keeps the connector of a school from being made."""
+    from connectors import CONNECTORS
+    from sync_service.clock import SystemClock
+
+    if settings.connector not in CONNECTORS:
+        raise ConfigError([f"connector: {settings.connector!r} is unknown; there are {', '.join(CONNECTORS)}"])
+    connect(settings, tokens=_NoTokens(), mappings={}, clock=SystemClock()).close()
+
+
+class _NoTokens:
+    def load(self) -> Tokens | None:
+        return None
+
+    def save(self, tokens: Tokens) -> None:  # noqa: ARG002
+        raise AssertionError("a connector that asks nobody has no tokens to store")
 
 
 def connector_settings(settings: SchoolSettings) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""``ecp-sync run``: the clock, the runs and their end in one process, unattended.
+
+APScheduler is the clock and nothing else: its memory holds one job per school that asks for a run; what is due,
+what runs and what was done stand elsewhere. The main thread watches it against monotonic time, because a wall
+clock may stand still or jump.
+
+On SIGTERM or SIGINT nothing new begins, running cycles stop at their next page, and the process ends within 30
+seconds with everything so far durable. A cycle that cannot stop (the region does not answer) is left: its row
+and leases are taken over by the next start.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sync_service.clock import SystemClock
+from sync_service.daemon_agenda import Agenda, Blackout
+from sync_service.daemon_lock import InstanceLock, take_lock
+from sync_service.domain.errors import AlreadyRunning, SyncError, TransientError
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
+
+    from sync_service.bootstrap import Service
+    from sync_service.config import SchoolSettings, Settings
+    from sync_service.daemon_duty import Duty
+    from sync_service.engine.context import School
+    from sync_service.engine.ports import Clock
+    from sync_service.runner.in_process import RunRequest
+
+LOOK_SECONDS = 2.0
+STOP_SECONDS = 25.0  # of the 30 promised; the rest is for closing down
+MOST_SCHOOLS_AT_ONCE = 8
+
+
+def run_daemon(settings: Settings, *, stop: threading.Event | None = None, stop_seconds: float = STOP_SECONDS) -> int:
+    """Keep the schools of ``settings`` in agreement until SIGTERM, SIGINT or ``stop``; returns 0.
+
+    Raises AlreadyRunning within a second when another daemon has this database, ConfigError and TransientError
+    when it cannot begin. Signals are only heard in the main thread.
+    """
+    from sync_service.bootstrap import Service
+
+    stop = stop or threading.Event()
+    with ExitStack() as closing, _signals(stop):
+        lock = take_lock(settings.database_url)
+        closing.callback(lock.release)
+        service = Service.open(settings, clock=SystemClock(stop))
+        closing.callback(service.close)
+        Daemon(service, lock, stop=stop, stop_seconds=stop_seconds).run()
+    return 0
+
+
+class Daemon:
+    """One process that holds the instance lock."""
+
+    def __init__(self, service: Service, lock: InstanceLock, *, stop: threading.Event, stop_seconds: float) -> None:
+        from sync_service.runner.in_process import InProcessRunner
+
+        schools = service.schools()
+        self._service = service
+        self._lock = lock
+        self._stop = stop
+        self._stop_seconds = stop_seconds
+        self._log = structlog.get_logger()
+        self._runner = InProcessRunner(self._execute, workers=min(MOST_SCHOOLS_AT_ONCE, max(1, len(schools))))
+        self._duties = {school.code: self._duty(school) for school in schools}
+        self._scheduler = self._schedule()
+
+    def _duty(self, school: School) -> Duty:
+        from sync_service.daemon_duty import Duty
+
+        settings = self._service.settings
+        agenda = agenda_of(settings, self._service.school_settings(school), self._service.clock)
+        period = settings.schedule.heartbeat
+        return Duty(self._service, school, agenda, self._runner, period=period, stop=self._stop)
+
+    def run(self) -> None:
+        """Until the stop; then see everything off. AlreadyRunning when the instance lock went to another daemon."""
+        self._log.info("daemon_started", schools=sorted(self._duties))
+        for duty in self._duties.values():
+            duty.tick("start")
+        self._scheduler.start()
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                self._look()
+        finally:
+            self._end()
+
+    def _execute(self, request: RunRequest) -> None:
+        self._duties[request.school].execute(request)
+
+    def _schedule(self) -> BackgroundScheduler:
+        from apscheduler.schedulers.background import BackgroundScheduler
+        from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
+
+        class AgendaTrigger(BaseTrigger):  # type: ignore[misc]  # the library is untyped
+            def __init__(self, agenda: Agenda) -> None:
+                self._agenda = agenda
+
+            def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+                return self._agenda.next_start(now)
+
+        scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        for code, duty in self._duties.items():
+            scheduler.add_job(duty.tick, AgendaTrigger(duty.agenda), id=code)
+        return scheduler
+
+    def _look(self) -> None:
+        if not self._still_ours():
+            raise AlreadyRunning("another daemon has taken over this database; this one ends")
+        for code, duty in self._duties.items():
+            try:
+                changed = duty.look()
+            except SyncError as error:
+                self._log.warning("look_failed", school=code, error=type(error).__name__)
+                continue
+            if changed:
+                self._scheduler.modify_job(code, next_run_time=duty.agenda.next_start(datetime.now(UTC)))
+
+    def _still_ours(self) -> bool:
+        try:
+            return self._lock.held()
+        except TransientError:
+            return True  # the server is away: nothing can run twice, and the next look asks again
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._scheduler.shutdown(wait=False)
+        whole = self._runner.end(self._stop_seconds)
+        self._log.info("daemon_stopped", status="complete" if whole else "left a run that could not stop")
+
+
+def agenda_of(settings: Settings, school: SchoolSettings, clock: Clock) -> Agenda:
+    """When the streams of a school are due, by the settings."""
+    blackouts = [
+        Blackout(starts=window.starts, ends=window.ends, weekdays=window.weekdays)
+        for window in settings.schedule.blackouts
+    ]
+    return Agenda(settings.intervals_of(school), clock=clock, zone=school.zone, blackouts=blackouts)
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set ``stop`` inside the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)

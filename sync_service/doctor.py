@@ -1,0 +1,179 @@
+"""``doctor`` and ``check-config``: every problem of an installation at once, each with its remedy.
+
+One check never hides another: what cannot be examined because of an earlier finding is left out, everything
+else is still looked at. Nothing is changed unless ``fix`` asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync_service.doctor_region import examine_region
+from sync_service.domain.errors import ConfigError, SyncError
+from sync_service.findings import Finding, Level, error, ok, warning
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from mappings import Mappings
+    from sync_service.config import SchoolSettings, Settings
+    from sync_service.engine.ports import Clock
+    from sync_service.persistence import SqlDatabase
+
+MIB = 1024 * 1024
+LITTLE_SPACE = 1024 * MIB
+NO_SPACE = 100 * MIB
+
+
+def check_settings(settings: Settings) -> list[Finding]:
+    """Settings and mapping tables alone; asks neither the region nor the database."""
+    findings, _ = _settings(settings)
+    return findings
+
+
+def examine(settings: Settings, *, clock: Clock, fix: bool = False) -> list[Finding]:
+    """The whole installation. ``fix`` reinstalls triggers that are missing or were changed."""
+    findings, mappings = _settings(settings)
+    findings += _database_file(settings)
+    if any(finding.level is Level.ERROR and finding.area == "database" for finding in findings):
+        return findings
+    db = _open(settings, findings, fix=fix)
+    if db is None:
+        return findings
+    try:
+        if mappings is not None:
+            for school in settings.schools:
+                findings += examine_region(school, db=db, mappings=mappings, clock=clock)
+    finally:
+        db.close()
+    return findings
+
+
+# Settings and mappings
+
+
+def _settings(settings: Settings) -> tuple[list[Finding], Mappings | None]:
+    findings = [finding for school in settings.schools for finding in _school(school)]
+    mappings = None
+    try:
+        mappings, problems = _mappings(settings)
+    except ConfigError as broken:
+        problems = broken.problems
+    findings += [error("mappings", problem, "Исправьте таблицу в папке mappings_dir.") for problem in problems]
+    if not problems:
+        findings.append(ok("mappings", "Таблицы соответствия в порядке: значения возвращаются из ГИС прежними."))
+    return findings, mappings
+
+
+def _mappings(settings: Settings) -> tuple[Mappings, list[str]]:
+    from mappings import load_mappings
+
+    mappings = load_mappings(settings.mappings_dir)
+    return mappings, [problem for mapping in mappings.values() for problem in mapping.round_trip_check()]
+
+
+def _school(school: SchoolSettings) -> list[Finding]:
+    from sync_service.region import check_connector
+
+    area = f"school {school.code}"
+    try:
+        check_connector(school)
+    except ConfigError as broken:
+        remedy = f"Исправьте настройки школы {school.code} в файле настроек."
+        return [error(area, problem, remedy) for problem in broken.problems]
+    return [ok(area, "Настройки школы в порядке.")]
+
+
+# The database
+
+
+def _database_file(settings: Settings) -> Iterator[Finding]:
+    """The file of SQLite: there, writable, with room to grow."""
+    from sync_service.persistence.engine import parse_url
+
+    try:
+        url = parse_url(settings.database_url)
+    except ConfigError as broken:
+        for problem in broken.problems:
+            yield error("database", problem, "Исправьте database_url в файле настроек.")
+        return
+    if url.drivername != "sqlite":
+        return
+    file = Path(url.database or "")
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        yield error("database", f"Папки {folder} нет.", "Создайте её или исправьте database_url.")
+        return
+    if not os.access(folder, os.W_OK):
+        yield error("database", f"В папку {folder} нельзя писать.", "Дайте службе право на запись в эту папку.")
+    elif file.exists() and not os.access(file, os.W_OK):
+        yield error("database", f"В файл {file} нельзя писать.", "Дайте службе право на запись в этот файл.")
+    if not file.exists():
+        yield error("database", f"Базы данных {file} ещё нет.", "Создайте её: ecp-sync migrate.")
+    yield _space(folder)
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    text = f"Свободно на диске: {free // MIB} МиБ."
+    remedy = f"Освободите место на диске с папкой {folder}."
+    if free < NO_SPACE:
+        return error("disk", text, remedy)
+    return warning("disk", text, remedy) if free < LITTLE_SPACE else ok("disk", text)
+
+
+def _open(settings: Settings, findings: list[Finding], *, fix: bool) -> SqlDatabase | None:
+    """The open database, its findings added; None when it cannot be used."""
+    from sync_service.persistence import SqlDatabase
+    from sync_service.persistence.engine import create
+
+    engine = create(settings.database_url)
+    try:
+        schema = _schema(engine)
+        findings += [schema, *(_triggers(engine, fix=fix) if schema.level is Level.OK else [])]
+    except SyncError as away:
+        findings.append(error("database", str(away), "Проверьте database_url и что сервер базы данных запущен."))
+        engine.dispose()
+        return None
+    if schema.level is not Level.OK:
+        engine.dispose()
+        return None
+    return SqlDatabase(engine)
+
+
+def _schema(engine: Engine) -> Finding:
+    from sync_service.persistence.migrate import HEAD, current_revision
+
+    found = current_revision(engine)
+    if found == HEAD:
+        return ok("database", f"База данных открывается, версия схемы {found}.")
+    if found is None:
+        return error("database", "В базе данных нет таблиц.", "Создайте их: ecp-sync migrate.")
+    return error(
+        "database",
+        f"Версия схемы {found}, а этой программе нужна {HEAD}.",
+        "Выполните ecp-sync migrate; если не поможет, обновите ecp-sync.",
+    )
+
+
+def _triggers(engine: Engine, *, fix: bool) -> list[Finding]:
+    from sync_service.persistence.engine import connected
+    from sync_service.persistence.triggers import install_triggers, verify_triggers
+
+    with connected(engine, writing=fix) as connection:
+        problems = verify_triggers(connection)
+        if problems and fix:
+            install_triggers(connection)
+            left = verify_triggers(connection)
+            connection.commit()
+            problems, repaired = left, len(problems) - len(left)
+            if not left:
+                return [ok("triggers", f"Журнал изменений восстановлен, исправлено: {repaired}.")]
+    if not problems:
+        return [ok("triggers", "Журнал изменений ведётся: все триггеры на месте.")]
+    remedy = "Выполните ecp-sync doctor --fix. Изменения, сделанные без журнала, найдёт полная сверка."
+    return [error("triggers", problem, remedy) for problem in problems]

@@ -1,0 +1,273 @@
+"""The daemon's work for one school: when it asks for a run, what it does with what comes of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from structlog.testing import capture_logs
+
+from sync_service.daemon_agenda import Agenda
+from sync_service.daemon_duty import GRACE_SECONDS, Duty
+from sync_service.domain.errors import AlreadyRunning, StopRequested, TransientError
+from sync_service.domain.links import RemoteId, SchoolId
+from sync_service.domain.reports import RunReport, RunStatus
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import School
+from sync_service.runner.in_process import RunRequest
+from tests.unit.daemon.hands import HandClock
+
+SCHOOL = School(school_id=SchoolId(1), code="school-900", name="Школа № 900", organization_id=RemoteId("o-1"))
+MARKS, CLASSES = Stream.MARKS, Stream.CLASSES
+PERIOD = 2.0
+
+
+@dataclass(slots=True)
+class Requested:
+    """Keeps requests instead of running them."""
+
+    requests: list[RunRequest] = field(default_factory=list)
+
+    def request(self, school: str, streams: Iterable[Stream], *, trigger: str) -> None:
+        if wanted := frozenset(streams):
+            self.requests.append(RunRequest(school=school, streams=wanted, trigger=trigger))
+
+
+@dataclass(slots=True)
+class FakeOffice:
+    """Answers every run with ``status``; counts what it was asked."""
+
+    status: RunStatus = RunStatus.SUCCEEDED
+    login_needed: bool = False
+    error: Exception | None = None
+    skipped: frozenset[Stream] = frozenset()
+    failing: frozenset[Stream] = frozenset()
+    runs: list[tuple[Stream, ...]] = field(default_factory=list)
+
+    def needs_login(self, school: School) -> bool:
+        return self.login_needed
+
+    def sync(
+        self,
+        school: School,
+        *,
+        streams: Sequence[Stream] | None = None,
+        trigger: str = "manual",
+        wait: float | None = None,
+        stop: threading.Event | None = None,
+        skip_busy: bool = False,
+    ) -> RunReport:
+        assert streams is not None
+        self.runs.append(tuple(streams))
+        if self.error is not None:
+            raise self.error
+        report = RunReport(run_id="r-1", school=school.code, status=self.status)
+        for stream in streams:
+            if stream not in self.skipped:
+                report.stream(stream).error = "Unreachable: away" if stream in self.failing else None
+        return report
+
+
+class Scene:
+    """A duty with everything around it in hand; ``go`` executes what was requested."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.agenda = Agenda({MARKS: 300, CLASSES: 900}, clock=self.clock, zone=SCHOOL.zone)
+        self.requested = Requested()
+        self.office = FakeOffice()
+        self.stop = threading.Event()
+        self.duty = Duty(self.office, SCHOOL, self.agenda, self.requested, period=PERIOD, stop=self.stop)
+
+    def go(self) -> list[RunRequest]:
+        """Execute and forget the requests so far; returns them."""
+        requests, self.requested.requests = self.requested.requests, []
+        for request in requests:
+            self.duty.execute(request)
+        return requests
+
+    def triggers(self) -> list[str]:
+        return [request.trigger for request in self.go()]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    made = Scene()
+    made.duty.tick("start")
+    return made
+
+
+def test_one_run_at_the_start_in_the_order_of_travel(scene: Scene) -> None:
+    """Everything goes in the first cycle, parents first."""
+    assert scene.triggers() == ["start"]
+    assert scene.office.runs == [(CLASSES, MARKS)]
+
+
+def test_a_tick_with_nothing_due_asks_for_nothing(scene: Scene) -> None:
+    """Ticks that come too often cost nothing."""
+    scene.go()
+    scene.duty.tick()
+    assert scene.triggers() == []
+
+
+def test_the_ticker_leaves_the_scheduler_its_grace(scene: Scene) -> None:
+    """A scheduler that is a little late is not overtaken."""
+    scene.go()
+    scene.clock.pass_(300 + GRACE_SECONDS - 1)
+    assert not scene.duty.look()
+    assert scene.triggers() == []
+
+
+def test_a_scheduler_that_does_not_tick_is_replaced_once(scene: Scene) -> None:
+    """The ticker starts the run; when the scheduler ticks after all, nothing is left to start."""
+    scene.go()
+    scene.clock.pass_(300 + GRACE_SECONDS + 1)
+    assert scene.duty.look()
+    scene.duty.tick()
+    assert not scene.duty.look()
+    assert scene.triggers() == ["catch_up"]
+
+
+def test_waking_up_starts_one_run_at_once(scene: Scene) -> None:
+    """After a night's sleep the run does not wait for the scheduler's old timer; there is one event about it."""
+    scene.go()
+    scene.clock.suspend(8 * 3600)
+    with capture_logs() as logs:
+        assert scene.duty.look()
+        assert not scene.duty.look()
+    scene.duty.tick()
+    assert scene.triggers() == ["catch_up"]
+    assert [entry["event"] for entry in logs] == ["clock_jumped", "catching_up"]
+
+
+def test_a_clock_set_back_makes_the_scheduler_think_again(scene: Scene) -> None:
+    """Nothing is due, but the scheduler's next start lies years ahead on the corrected clock."""
+    scene.go()
+    scene.clock.suspend(-4 * 365 * 86400)
+    assert scene.duty.look()
+    assert scene.triggers() == []
+
+
+def test_a_stopped_clock_gives_one_run_per_interval(scene: Scene) -> None:
+    """The scheduler waits for a wall clock that does not move; the ticker keeps the intervals."""
+    scene.go()
+    triggers = []
+    for _ in range(3 * 300 // 2):
+        scene.clock.freeze(2)
+        scene.duty.look()
+        triggers += scene.triggers()
+    assert triggers == ["catch_up"] * 2  # the third is due and within the scheduler's grace
+
+
+def test_busy_streams_are_tried_again_soon(scene: Scene) -> None:
+    """A sync at the command line holds the marks: they come back in one heartbeat, the classes do not."""
+    scene.office.skipped = frozenset({MARKS})
+    scene.go()
+    scene.office.skipped = frozenset()
+    scene.clock.pass_(PERIOD)
+    scene.duty.tick()
+    scene.go()
+    assert scene.office.runs[1:] == [(MARKS,)]
+
+
+def test_a_school_that_is_busy_altogether_is_tried_again_soon(scene: Scene) -> None:
+    """No error, no lost interval."""
+    scene.office.error = AlreadyRunning("streams in use")
+    scene.go()
+    scene.office.error = None
+    scene.clock.pass_(PERIOD)
+    scene.duty.tick()
+    scene.go()
+    assert scene.office.runs[1:] == [(CLASSES, MARKS)]
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.INTERRUPTED])
+def test_a_failed_run_is_repeated_after_the_shortest_interval(scene: Scene, status: RunStatus) -> None:
+    """Streams with a long interval do not wait it out because the region was away for a minute."""
+    scene.office.status = status
+    scene.go()
+    scene.office.status = RunStatus.SUCCEEDED
+    scene.clock.pass_(299)
+    scene.duty.tick()
+    assert scene.go() == []
+    scene.clock.pass_(1)
+    scene.duty.tick()
+    scene.go()
+    assert scene.office.runs[1:] == [(CLASSES, MARKS)]
+
+
+def test_a_failed_stream_is_repeated_after_the_shortest_interval(scene: Scene) -> None:
+    """Only the stream that failed comes back early."""
+    scene.office.status, scene.office.failing = RunStatus.COMPLETED_WITH_ERRORS, frozenset({CLASSES})
+    scene.go()
+    scene.clock.pass_(300)
+    scene.duty.tick()
+    scene.office.failing = frozenset()
+    scene.go()
+    scene.clock.pass_(300)
+    scene.duty.tick()
+    scene.go()
+    assert scene.office.runs[1:] == [(CLASSES, MARKS), (MARKS,)]
+
+
+def test_an_error_of_the_database_puts_the_streams_back(scene: Scene) -> None:
+    """The runner hears of the error; the streams are due after the shortest interval."""
+    scene.office.error = TransientError("the database is busy")
+    with pytest.raises(TransientError):
+        scene.go()
+    scene.office.error = None
+    scene.clock.pass_(300)
+    scene.duty.tick()
+    scene.go()
+    assert scene.office.runs[1:] == [(CLASSES, MARKS)]
+
+
+def test_a_stop_before_the_run_began_is_no_error(scene: Scene) -> None:
+    """The process ends while the run waits for its leases."""
+    scene.office.error = StopRequested("stop")
+    assert scene.triggers() == ["start"]
+
+
+def test_without_a_login_nothing_is_asked_of_the_region(scene: Scene) -> None:
+    """Cycles are skipped for hours, with one event; the token's arrival starts one run of everything at once."""
+    scene.office.login_needed = True
+    with capture_logs() as logs:
+        scene.go()
+        for _ in range(12):
+            scene.clock.pass_(300)
+            scene.duty.tick()
+            scene.go()
+            assert not scene.duty.look()
+    assert scene.office.runs == []
+    assert [entry["event"] for entry in logs] == ["login_needed"]
+    scene.office.login_needed = False
+    assert scene.duty.look()
+    assert scene.triggers() == ["login"]
+    assert scene.office.runs == [(CLASSES, MARKS)]
+    assert not scene.duty.look()
+
+
+def test_a_login_lost_during_a_run_stops_further_runs(scene: Scene) -> None:
+    """The run finds the token rejected; the next cycles are skipped until a new one is there."""
+    scene.office.status = RunStatus.LOGIN_NEEDED
+    scene.go()
+    scene.office.login_needed = True
+    scene.clock.pass_(300)
+    scene.duty.tick()
+    scene.go()
+    assert len(scene.office.runs) == 1
+    scene.office.login_needed, scene.office.status = False, RunStatus.SUCCEEDED
+    assert scene.duty.look()
+    scene.go()
+    assert scene.office.runs[1:] == [(CLASSES, MARKS)]
+
+
+def test_a_run_leaves_one_event_with_counts(scene: Scene) -> None:
+    """Status, trigger and numbers; no names."""
+    with capture_logs() as logs:
+        scene.go()
+    assert [(entry["event"], entry["status"], entry["trigger"]) for entry in logs] == [
+        ("run_finished", "succeeded", "start")
+    ]
