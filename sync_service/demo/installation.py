@@ -70,7 +70,8 @@ def write_config(folder: Path, region: Region, *, zone: str, watch_from: date) -
 
 
 def open_service(config: Path, region: Region, *, clock: Clock, notifier: Notifier) -> Service:
-    """The service with a new database, logged in to the region."""
-    service = Service.open(load_settings(config), create=True, clock=clock, notifier=notifier)
+    """The service with a new database, logged in to the region. Settings of the environment are not for the demo:
+    they may name the database of a real installation."""
+    service = Service.open(load_settings(config, environment={}), create=True, clock=clock, notifier=notifier)
     service.login(service.school(SCHOOL_CODE), region.refresh_token)
     return service
