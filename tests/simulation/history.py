@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sync_service.domain.conflicts import Choice, Conflict, Side
@@ -316,8 +315,8 @@ class History:
         self.random.choices(steps, weights)[0]()
 
 
-def begin(seed: int, folder: Path) -> History:
-    world = build(folder)
+def begin(seed: int, url: str) -> History:
+    world = build(url)
     world.remote.page_size = 3
     timetable = furnish(world.remote, dates=("2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19"))
     history = History(seed=seed, world=world, timetable=timetable, random=random.Random(seed))
@@ -419,9 +418,9 @@ def _disagreements(history: History, uow: Any, stream: Stream) -> list[str]:
     return problems
 
 
-def run(seed: int, folder: Path, *, steps: int = 50) -> History:
-    """Play the history of ``seed`` to its peaceful end and check it."""
-    history = begin(seed, folder)
+def run(seed: int, url: str, *, steps: int = 50) -> History:
+    """Play the history of ``seed`` on a fresh, migrated database to its peaceful end and check it."""
+    history = begin(seed, url)
     try:
         for _ in range(steps):
             history.step()
@@ -432,5 +431,5 @@ def run(seed: int, folder: Path, *, steps: int = 50) -> History:
     except SyncError as error:
         raise AssertionError(f"seed {seed}: {error!r}\n" + "\n".join(history.log[-60:])) from error
     finally:
-        history.world.db.engine.dispose()
+        history.world.db.close()
     return history

@@ -114,9 +114,10 @@ def test_a_page_costs_a_constant_number_of_statements(world: World) -> None:
             )
         statements = 0
 
-        def count(*_: object) -> None:
+        def count(*args: object) -> None:
             nonlocal statements
-            statements += 1
+            # Refreshing PostgreSQL's statistics is due once in a while, not once a page.
+            statements += not str(args[2]).startswith("ANALYZE")
 
         event.listen(world.db.engine, "before_cursor_execute", count)
         report = world.sync(Direction.PULL)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -134,10 +133,10 @@ class World:
             return int(connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one())
 
 
-def build(folder: Path) -> World:
+def build(url: str, *, create: bool = False) -> World:
+    """A world on the migrated database at ``url``; ``create`` migrates an empty one first."""
     clock = FixedClock()
-    url = f"sqlite:///{folder / 'school.sqlite'}"
-    db = open_database(url, create=True, durable=False, now=clock.now)
+    db = open_database(url, create=create, durable=False, now=clock.now)
     school_id = db.schools.ensure("school-900", name="Школа № 900", organization_id="school-1")
     school = School(school_id=school_id, code="school-900", name="Школа № 900", organization_id=RemoteId("school-1"))
     remote = MemoryRemote(clock, organization_id="school-1", page_size=50)
