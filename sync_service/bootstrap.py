@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -224,6 +225,14 @@ class Service:
     def needs_login(self, school: School) -> bool:
         """Whether only a person can go on, by the stored connection alone: no request is made."""
         return needs_login(self.db.connection(school.school_id))
+
+    def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None:
+        """Write down when the daemon will run each stream, for ``status``; empty when nobody runs the schedule."""
+        from sync_service.engine.queries import remember_next_runs
+
+        with self.db.write(school.school_id) as uow:
+            remember_next_runs(uow, moments)
+            uow.commit()
 
     # Files
 

@@ -62,7 +62,15 @@ def run_daemon(settings: Settings, *, stop: threading.Event | None = None, stop_
 class Daemon:
     """One process that holds the instance lock."""
 
-    def __init__(self, service: Service, lock: InstanceLock, *, stop: threading.Event, stop_seconds: float) -> None:
+    def __init__(
+        self,
+        service: Service,
+        lock: InstanceLock,
+        *,
+        stop: threading.Event,
+        stop_seconds: float = STOP_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         from sync_service.runner.in_process import InProcessRunner
 
         schools = service.schools()
@@ -70,6 +78,7 @@ class Daemon:
         self._lock = lock
         self._stop = stop
         self._stop_seconds = stop_seconds
+        self._look_seconds = look_seconds
         self._log = structlog.get_logger()
         self._runner = InProcessRunner(self._execute, workers=min(MOST_SCHOOLS_AT_ONCE, max(1, len(schools))))
         self._duties = {school.code: self._duty(school) for school in schools}
@@ -90,7 +99,7 @@ class Daemon:
             duty.tick("start")
         self._scheduler.start()
         try:
-            while not self._stop.wait(LOOK_SECONDS):
+            while not self._stop.wait(self._look_seconds):
                 self._look()
         finally:
             self._end()
@@ -138,6 +147,8 @@ class Daemon:
         self._stop.set()
         self._scheduler.shutdown(wait=False)
         whole = self._runner.end(self._stop_seconds)
+        for duty in self._duties.values():
+            duty.end()
         self._log.info("daemon_stopped", status="complete" if whole else "left a run that could not stop")
 
 

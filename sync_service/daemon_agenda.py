@@ -144,10 +144,11 @@ class Agenda:
                 return free_from(now, self._blackouts, self._zone)
             return free_from(now + max(_SHORTEST, timedelta(seconds=seconds)), self._blackouts, self._zone)
 
-    def next_starts(self, now: datetime) -> dict[Stream, datetime]:
-        """The same per stream, for people who ask."""
+    def next_starts(self) -> dict[Stream, datetime]:
+        """The same per stream from now on, for people who ask."""
         with self._lock:
             self.observe()
+            now = self._clock.now()
             return {
                 stream: free_from(now + timedelta(seconds=self._seconds_to(stream)), self._blackouts, self._zone)
                 for stream in self._intervals

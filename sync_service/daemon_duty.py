@@ -9,7 +9,9 @@ A tick only asks; a thread of the runner executes. What was taken and could not 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -46,6 +48,8 @@ class Office(Protocol):
         stop: threading.Event | None = None,
         skip_busy: bool = False,
     ) -> RunReport: ...
+
+    def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None: ...
 
 
 class Duty:
@@ -102,6 +106,7 @@ class Duty:
                 self._wait_for_login()
                 return
             self._run(request)
+            self._office.remember_next_runs(self.school, self.agenda.next_starts())
         except AlreadyRunning:
             self._log.info("streams_busy", streams=sorted(request.streams))
             self.agenda.put_back(request.streams, seconds=self._period)
@@ -110,6 +115,11 @@ class Duty:
         except SyncError:
             self.agenda.put_back(request.streams, seconds=self.agenda.shortest_interval)
             raise
+
+    def end(self) -> None:
+        """Nobody runs the schedule from here on; ``status`` is not to promise otherwise."""
+        with suppress(SyncError):  # a busy database costs no more than a promise
+            self._office.remember_next_runs(self.school, {})
 
     def _wait_for_login(self) -> None:
         if not self._waits_for_login:

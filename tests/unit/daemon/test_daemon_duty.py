@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -45,6 +46,10 @@ class FakeOffice:
     skipped: frozenset[Stream] = frozenset()
     failing: frozenset[Stream] = frozenset()
     runs: list[tuple[Stream, ...]] = field(default_factory=list)
+    promised: Mapping[Stream, datetime] = field(default_factory=dict)
+
+    def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None:
+        self.promised = moments
 
     def needs_login(self, school: School) -> bool:
         return self.login_needed
@@ -271,3 +276,12 @@ def test_a_run_leaves_one_event_with_counts(scene: Scene) -> None:
     assert [(entry["event"], entry["status"], entry["trigger"]) for entry in logs] == [
         ("run_finished", "succeeded", "start")
     ]
+
+
+def test_the_next_runs_are_promised_after_a_run_and_withdrawn_at_the_end(scene: Scene) -> None:
+    """``status`` shows when each stream goes next, and nothing once nobody keeps the schedule."""
+    scene.go()
+    now = scene.clock.now()
+    assert scene.office.promised == {MARKS: now + timedelta(seconds=300), CLASSES: now + timedelta(seconds=900)}
+    scene.duty.end()
+    assert scene.office.promised == {}
