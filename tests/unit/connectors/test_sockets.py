@@ -182,7 +182,7 @@ class TestLimits:
                 read(http)
             http.close()
 
-    @pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(BODY)[:-4]])
+    @pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(BODY)[:-4]], ids=["foreign", "cut"])
     def test_a_damaged_packing_is_transient(self, body: bytes) -> None:
         with server(saying(answer(body, headers="Content-Encoding: gzip\r\n"))) as url:
             http = client(RealClock(), base_url=url, attempts=1)

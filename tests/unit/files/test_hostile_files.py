@@ -68,7 +68,7 @@ def test_what_is_no_table_is_refused_by_content(content: bytes, code: str) -> No
     assert rejected(content).code == code
 
 
-@pytest.mark.parametrize("part", [1, 30, 200, 1000, len(GOOD) // 2, len(GOOD) - 30, len(GOOD) - 1])
+@pytest.mark.parametrize("part", [1, 30, 200, 1000, -1000, -30, -1])
 def test_a_truncated_workbook_is_refused(part: int) -> None:
     """A download that broke off is never half a list."""
     assert rejected(GOOD[:part]).code in ("broken", "unknown_layout")

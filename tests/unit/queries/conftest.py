@@ -10,6 +10,6 @@ from tests.unit.engine.world import World, build
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = build(tmp_path)
+    made = build(f"sqlite:///{tmp_path / 'school.sqlite'}", create=True)
     yield made
     made.db.engine.dispose()
