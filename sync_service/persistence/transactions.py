@@ -70,7 +70,9 @@ class Transaction:
             self.dialect.insert(self.connection, table, columns, rows, tail)
             self.inserted[table.name] = self.inserted.get(table.name, 0) + len(rows)
 
-    def insert_new(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[int]:
+    def insert_new(
+        self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]], tail: str = ""
+    ) -> list[int]:
         """Insert rows of this school under fresh ids; the ids in order of the rows."""
         listed = list(rows)
         if not listed:
@@ -78,7 +80,7 @@ class Transaction:
         ids = self.next_ids(table, len(listed))
         school = self.school
         full = [(i, school, *row) for i, row in zip(ids, listed, strict=True)]
-        self.insert(table, ("id", "school_id", *columns), full)
+        self.insert(table, ("id", "school_id", *columns), full, tail)
         return ids
 
     def update(self, table: Table, columns: Sequence[str], rows: RowsOf) -> int:

@@ -25,16 +25,19 @@ class Notifications:
         self._tx = tx
 
     def add(self, notifications: Sequence[Notification]) -> list[Notification]:
-        first = {n.key: n for n in reversed(notifications)}
+        first: dict[str, Notification] = {}
+        for n in notifications:
+            first.setdefault(n.key, n)
         if not first:
             return []
         known = {key for (key,) in self._tx.query(_KNOWN, self._tx.school, list(first))}
-        fresh = [n for key, n in reversed(first.items()) if key not in known]
+        fresh = [n for key, n in first.items() if key not in known]
         now = stamp(self._tx.now())
         self._tx.insert_new(
             state.notifications,
             ("key", "role", "subject", "body", "class_name", "severity", "created_at"),
             [(n.key, n.role.value, n.subject, n.text, n.class_name, n.severity, now) for n in fresh],
+            "ON CONFLICT (key, school_id) DO NOTHING",  # another run may be telling the same right now
         )
         return fresh
 

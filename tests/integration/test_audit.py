@@ -1,0 +1,119 @@
+"""The audit journal: chained, verifiable, erasable."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_service.domain.audit import Act, AuditEntry, AuditItem
+from sync_service.domain.links import LocalId
+from sync_service.domain.streams import Stream
+from tests.databases import SchoolDatabase
+
+
+def entry(*students: int, act: str = "pull") -> AuditEntry:
+    return AuditEntry(
+        act=act,
+        actor="system",
+        cause="run-1",
+        note="page",
+        items=tuple(
+            AuditItem(
+                stream=Stream.STUDENTS,
+                act=Act.PULL,
+                local_id=LocalId(s),
+                remote_id=f"r{s}",
+                student_id=s,
+                base_local={"last_name": "Ёлкина"},
+                before={"last_name": None},
+            )
+            for s in students
+        ),
+    )
+
+
+def append(at: SchoolDatabase, *entries: AuditEntry) -> None:
+    with at.database.write(at.school) as unit:
+        unit.audit.append(entries)
+        unit.commit()
+
+
+def verdict(at: SchoolDatabase) -> str | None:
+    with at.database.read(at.school) as unit:
+        return unit.audit.verify()
+
+
+def test_an_untouched_chain_holds(database: SchoolDatabase) -> None:
+    """Over several transactions, entries without items, and more entries than one batch of the check."""
+    assert verdict(database) is None
+    append(database, entry(1, 2), entry(act="view"))
+    append(database, *(entry(s) for s in range(3, 150)))
+    assert verdict(database) is None
+    rows = database.sql("SELECT seq FROM audit ORDER BY seq")
+    assert [row["seq"] for row in rows] == list(range(1, 150))
+
+
+TAMPERING = [
+    "UPDATE audit SET actor = 'another' WHERE seq = 2",
+    "UPDATE audit SET note = '' WHERE seq = 2",
+    "UPDATE audit SET digest = (SELECT digest FROM audit WHERE seq = 1) WHERE seq = 2",
+    "UPDATE audit_items SET local_id = 99 WHERE student_id = 2",
+    "UPDATE audit_items SET act = 'delete' WHERE student_id = 2",
+    "UPDATE audit_items SET student_id = 1 WHERE student_id = 2",
+    "UPDATE audit_items SET payload = salt WHERE student_id = 2",
+    "UPDATE audit_items SET digest = salt WHERE student_id = 2",
+    "UPDATE audit_items SET salt = NULL, payload = NULL WHERE student_id = 2",
+    "UPDATE audit_items SET entry_id = (SELECT id FROM audit WHERE seq = 1) WHERE student_id = 2",
+    "DELETE FROM audit_items WHERE student_id = 2",
+    "DELETE FROM audit_items; DELETE FROM audit",
+    "DELETE FROM audit_items WHERE student_id = 3; DELETE FROM audit WHERE seq = 3",
+    "DELETE FROM audit_items WHERE student_id = 2; DELETE FROM audit WHERE seq = 2",
+    "UPDATE audit SET seq = 9 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;"
+    " UPDATE audit SET seq = 3 WHERE seq = 9",
+]
+
+
+@pytest.mark.parametrize("statements", TAMPERING)
+def test_tampering_is_found(database: SchoolDatabase, statements: str) -> None:
+    """Edits, deletions and reorderings, also at the end of the chain."""
+    append(database, entry(1), entry(2), entry(3))
+    for statement in statements.split(";"):
+        database.sql(statement)
+    assert verdict(database) is not None
+
+
+def test_erasing_a_pupil_keeps_the_chain(database: SchoolDatabase) -> None:
+    """Values and salt are gone, the digest stays; what remains is still protected."""
+    append(database, entry(1, 2), entry(2), entry(3))
+    with database.database.write(database.school) as unit:
+        assert unit.audit.erase([2]) == 2
+        assert unit.audit.erase([2]) == 0
+        unit.commit()
+    assert verdict(database) is None
+    rows = database.sql("SELECT student_id, salt, payload, digest FROM audit_items ORDER BY id")
+    for row in rows:
+        assert (row["payload"] is None) == (row["salt"] is None) == (row["student_id"] == 2)
+        assert (row["digest"] is not None) == (row["student_id"] == 2)
+    database.sql("UPDATE audit_items SET local_id = 1 WHERE student_id = 2")
+    assert verdict(database) == "entry 1 does not match its digest"
+
+
+def test_chains_of_schools_are_apart(database: SchoolDatabase) -> None:
+    append(database, entry(1))
+    other = database.add_school("school-12")
+    with database.database.write(other) as unit:
+        unit.audit.append([entry(1), entry(2)])
+        unit.commit()
+    database.sql("UPDATE audit SET note = '' WHERE school_id = :other", other=other)
+    assert verdict(database) is None
+    with database.database.read(other) as unit:
+        assert unit.audit.verify() == "entry 1 does not match its digest"
+
+
+def test_equal_values_have_different_digests(database: SchoolDatabase) -> None:
+    """Salted: a digest does not tell that two pupils share a name."""
+    append(database, entry(1, 2))
+    with database.database.write(database.school) as unit:
+        unit.audit.erase([1, 2])
+        unit.commit()
+    first, second = (bytes(row["digest"]) for row in database.sql("SELECT digest FROM audit_items"))
+    assert first != second
