@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from sync_service.cli.exit_codes import ExitCode, is_about_database, of_error
+from sync_service.cli.exit_codes import of_report as code_of_report
 from sync_service.domain.errors import (
     AccessRefused,
     AlreadyRunning,
@@ -130,15 +131,17 @@ def of_report(report: RunReport) -> str:
         case RunStatus.SUCCEEDED:
             return "Всё сверено."
         case RunStatus.COMPLETED_WITH_ERRORS:
-            return "Сверено не всё. Что отложено: ecp-sync quarantine list; ошибки потоков показаны выше."
+            return "Сверено не всё. Что отложено: ecp-sync quarantine list; ошибки потоков: ecp-sync runs show."
         case RunStatus.HELD:
             return "Слишком много изменений сразу: часть задержана, её должен подтвердить человек."
         case RunStatus.LOGIN_NEEDED:
             return _sentence(LoginNeeded())
         case RunStatus.INTERRUPTED:
             return _sentence(StopRequested())
+        case RunStatus.FAILED if code_of_report(report) is ExitCode.UNREACHABLE:
+            return _sentence(Unreachable())
         case RunStatus.FAILED:
-            return "Сверка не удалась. Причина ниже; проверить связь и базу: ecp-sync doctor."
+            return "Сверка не удалась. Проверьте связь и базу: ecp-sync doctor."
         case RunStatus.RUNNING:
             return "Сверка ещё идёт."
         case _:

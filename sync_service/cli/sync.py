@@ -20,7 +20,7 @@ from sync_service.domain.streams import BOTH_WAYS, Stream
 
 if TYPE_CHECKING:
     from sync_service.bootstrap import Service
-    from sync_service.domain.reports import RunReport
+    from sync_service.domain.reports import RunReport, StreamReport
     from sync_service.engine.context import School
 
 _LOOK_SECONDS = 0.5  # between two looks at how far a run is
@@ -58,6 +58,9 @@ def sync(
         report = _run(service, one, streams, direction, quiet=shell.as_json)
         new = open_decisions(service.db, one) - before
     shell.show(report.to_json(), lambda: render_report(report))
+    busy = [stream.value for stream in streams if stream not in report.streams]
+    if busy:
+        output.note(f"Заняты другой сверкой и пропущены: {', '.join(busy)}.")
     if not shell.as_json:
         output.note(failures.of_report(report))
         if new:
@@ -86,7 +89,8 @@ def _run(service: Service, school: School, streams: list[Stream], direction: Way
 
     def work() -> None:
         try:
-            done.append(service.sync(school, streams=streams, direction=Direction(direction.value), stop=stop))
+            way = Direction(direction.value)
+            done.append(service.sync(school, streams=streams, direction=way, stop=stop, skip_busy=True))
         except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
             failed.append(error)
 
@@ -148,26 +152,18 @@ def _progress(service: Service, school: School, *, quiet: bool) -> Iterator[Call
 
 
 def render_report(report: RunReport) -> None:
+    from sync_service.domain.reports import RunStatus
     from sync_service.engine import queries_words as words
 
     output.say(f"Сверка {report.run_id}: {words.RUN_STATUS[report.status]}.")
-    output.print_table(
-        ("Поток", "Прочитано", "Записано", "В ГИС", "Принято", "Расхождения", "Ждут", "Отложено", "Ошибка"),
-        [
-            (
-                words.STREAMS[stream],
-                entry.pull.received,
-                entry.pull.applied,
-                entry.push.queued,
-                entry.push.acked,
-                entry.pull.conflicts + entry.push.conflicts,
-                entry.pull.waiting + entry.push.waiting,
-                entry.pull.rejected + entry.push.rejected + entry.push.retrying + entry.push.unknown,
-                entry.error or "",
-            )
-            for stream, entry in report.streams.items()
-        ],
-    )
+    rows = [(words.STREAMS[stream], *_figures(entry)) for stream, entry in report.streams.items()]
+    busy = [row for row in rows if any(row[1:])]
+    if busy:
+        output.print_table(
+            ("Поток", "Прочитано", "Записано", "В ГИС", "Принято", "Расхождения", "Ждут", "Отложено", "Ошибка"), busy
+        )
+    elif report.status is RunStatus.SUCCEEDED:
+        output.say("Ни в школе, ни в ГИС ничего не изменилось.")
     releases = report.releases
     if releases.not_released or releases.released or releases.enrolled:
         output.say(
@@ -175,4 +171,18 @@ def render_report(report: RunReport) -> None:
             f" зачислены {releases.enrolled}."
         )
     if report.error:
-        output.say(f"Причина: {report.error}")
+        output.say(f"  ({report.error})")
+
+
+def _figures(entry: StreamReport) -> tuple[object, ...]:
+    pull, push = entry.pull, entry.push
+    return (
+        pull.received,
+        pull.applied,
+        push.queued,
+        push.acked,
+        pull.conflicts + push.conflicts,
+        pull.waiting + push.waiting,
+        pull.rejected + pull.held + push.rejected + push.held + push.retrying + push.unknown,
+        entry.error or "",
+    )

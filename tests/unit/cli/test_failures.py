@@ -15,6 +15,7 @@ from sync_service.domain.school_files import FileRejected
 LATIN_WORD = re.compile(r"(?<![\w-])[a-z]{3,}(?![\w-])")
 OURS = {
     "ecp-sync",
+    "show",
     "sync",
     "doctor",
     "runs",
