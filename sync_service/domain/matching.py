@@ -57,21 +57,17 @@ def fold(value: Scalar) -> Scalar:
 
 
 def match_by_key(spec: StreamSpec, remotes: Remotes, locals_: Locals) -> dict[RemoteId, Match]:
-    """Match by the stream's natural key, unique on both sides; several local rows are ambiguous."""
-    by_key: dict[tuple[Scalar, ...], list[LocalId]] = defaultdict(list)
-    for local_id, values in locals_.items():
-        by_key[_key(spec, values)].append(local_id)
+    """Match by the stream's natural key, unique on both sides; several rows of either side are ambiguous."""
+    here = _index(locals_, lambda values: _key(spec, values))
+    there = _index(remotes, lambda values: _key(spec, values))
     found: dict[RemoteId, Match] = {}
-    taken: set[LocalId] = set()
-    for remote_id, values in remotes.items():
-        candidates = [c for c in by_key.get(_key(spec, values), ()) if c not in taken]
-        if len(candidates) == 1:
-            found[remote_id] = Matched(candidates[0], "natural_key")
-            taken.add(candidates[0])
-        elif candidates:
-            found[remote_id] = Ambiguous(
-                tuple(Candidate(local_id=c, reasons=("natural_key",)) for c in candidates[:MOST_CANDIDATES])
-            )
+    for key, remote_ids in there.items():
+        local_ids = here.get(key, [])
+        if len(local_ids) == 1 and len(remote_ids) == 1:
+            found[remote_ids[0]] = Matched(local_ids[0], "natural_key")
+        elif local_ids:
+            candidates = [Candidate(local_id=c, reasons=("natural_key",)) for c in sorted(local_ids)]
+            found.update(dict.fromkeys(remote_ids, Ambiguous(tuple(candidates[:MOST_CANDIDATES]))))
     return found
 
 
@@ -85,17 +81,20 @@ def _fold_name(value: Scalar) -> Scalar:
 
 
 def match_marks(remotes: Remotes, locals_: Locals) -> dict[RemoteId, Match]:
-    """Marks of one cell meet as a multiset of values, then by position."""
+    """Marks of one cell meet as a multiset of values, then by position; equal values in the order of position."""
     cells: dict[tuple[Scalar, Scalar], list[LocalId]] = defaultdict(list)
     for local_id, values in locals_.items():
         cells[values["student_id"], values["lesson_id"]].append(local_id)
     found: dict[RemoteId, Match] = {}
     if not cells:
         return found
+    for here in cells.values():
+        here.sort(key=lambda local_id: (_position(locals_[local_id]), local_id))
+    in_order = sorted(remotes.items(), key=lambda item: (_position(item[1]), item[0]))
     rounds: tuple[tuple[str, ...], ...] = (("value", "position"), ("value",), ("position",))
     for fields in rounds:
-        for remote_id, values in remotes.items():
-            here = cells.get((values.get("student_id"), values.get("lesson_id")))
+        for remote_id, values in in_order:
+            here = cells.get((values.get("student_id"), values.get("lesson_id")), [])
             if remote_id in found or not here:
                 continue
             for local_id in here:
@@ -104,6 +103,10 @@ def match_marks(remotes: Remotes, locals_: Locals) -> dict[RemoteId, Match]:
                     here.remove(local_id)
                     break
     return found
+
+
+def _position(values: Values) -> int:
+    return int(values.get("position") or 0)
 
 
 # --- pupils --------------------------------------------------------------------------------------------------
