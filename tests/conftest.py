@@ -9,8 +9,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from tests.databases import Fresh, PostgresServer, SchoolDatabase, SqliteTemplate, with_school
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logs() -> Iterator[None]:
+    """A test that sets up logging leaves no trace in the next one."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
