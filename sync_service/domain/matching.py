@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 from sync_service.domain.links import LocalId, RemoteId
@@ -147,8 +148,11 @@ def pair_digest(remote: Values, local: Values) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def match_students_strongly(remotes: Remotes, locals_: Locals) -> dict[RemoteId, Match]:
-    """СНИЛС, then birth certificate: unique and supported by name or birth date, else a person decides."""
+def match_students_strongly(
+    remotes: Remotes, locals_: Locals, *, rejected: RejectedPairs = MappingProxyType({})
+) -> dict[RemoteId, Match]:
+    """СНИЛС, then birth certificate: unique and supported by name or birth date, else a person decides;
+    a pair that a person has refused is neither linked nor asked about again."""
     found: dict[RemoteId, Match] = {}
     taken: set[LocalId] = set()
     keys: tuple[tuple[str, Callable[[Values], object]], ...] = (
@@ -163,17 +167,28 @@ def match_students_strongly(remotes: Remotes, locals_: Locals) -> dict[RemoteId,
         claims = Counter(key_of(values) for values in remotes.values())
         for remote_id, values in remotes.items():
             key = key_of(values)
-            candidates = [c for c in index.get(key, ()) if c not in taken] if key is not None else []
+            holders = index.get(key, []) if key is not None else []
+            candidates = [
+                c
+                for c in holders
+                if c not in taken and rejected.get((remote_id, c)) != pair_digest(values, locals_[c])
+            ]
             if remote_id in found or not candidates:
                 continue
             only = candidates[0]
-            sole = len(candidates) == 1 and claims[key] == 1
+            sole = len(holders) == 1 and claims[key] == 1
             if sole and _supported(values, locals_[only]):
                 found[remote_id] = Matched(only, evidence)
                 taken.add(only)
             else:
-                found[remote_id] = Ambiguous(tuple(_candidate(values, c, locals_[c]) for c in candidates[:5]))
+                found[remote_id] = _ask_about_students(values, candidates, locals_)
     return found
+
+
+def _ask_about_students(remote: Values, local_ids: Iterable[LocalId], locals_: Locals) -> Ambiguous:
+    candidates = [_candidate(remote, c, locals_[c]) for c in local_ids]
+    candidates.sort(key=lambda c: (-c.score, c.local_id))
+    return Ambiguous(tuple(candidates[:MOST_CANDIDATES]))
 
 
 def _supported(remote: Values, local: Values) -> bool:
@@ -243,15 +258,14 @@ def _propose_students(remotes: Remotes, locals_: Locals, rejected: RejectedPairs
                 local = locals_[local_id]
                 if fuzz.ratio(name, full_name(local)) >= SIMILAR_NAME or _first_and_patronymic_equal(values, local):
                     near.add(local_id)
-        candidates = [
-            _candidate(values, c, locals_[c])
+        open_ = [
+            c
             for c in near
             if rejected.get((remote_id, c)) != pair_digest(values, locals_[c])
             and "snils" not in contradictions(values, locals_[c])
         ]
-        if candidates:
-            candidates.sort(key=lambda c: (-c.score, c.local_id))
-            found[remote_id] = Ambiguous(tuple(candidates[:MOST_CANDIDATES]))
+        if open_:
+            found[remote_id] = _ask_about_students(values, open_, locals_)
     return found
 
 
@@ -321,6 +335,8 @@ def match_guardians(
         pairs: dict[RemoteId, list[tuple[LocalId, str]]] = defaultdict(list)
         for remote_id in remote_ids:
             for local_id in local_ids:
+                if rejected.get((remote_id, local_id)) == pair_digest(remotes[remote_id], locals_[local_id]):
+                    continue
                 evidence = _same_parent(
                     remotes[remote_id],
                     locals_[local_id],

@@ -14,6 +14,7 @@ from sync_service.domain.matching import (
     match_by_key,
     match_guardians,
     match_marks,
+    pair_digest,
     place_cell,
 )
 from sync_service.domain.records import Values
@@ -130,13 +131,14 @@ def parents(
     *,
     children: dict[str, set[int]] | None = None,
     ours: dict[int, set[int]] | None = None,
+    rejected: dict[tuple[RemoteId, LocalId], str] | None = None,
 ) -> dict[RemoteId, Match]:
     return match_guardians(
         remotes,
         locals_,
         remote_children={RemoteId(r): {LocalId(c) for c in found} for r, found in (children or {}).items()},
         local_children={LocalId(i): {LocalId(c) for c in found} for i, found in (ours or {}).items()},
-        rejected={},
+        rejected=rejected or {},
     )
 
 
@@ -178,6 +180,13 @@ def test_parents_that_fit_twice_are_asked_about() -> None:
 def test_a_phone_and_a_child_that_point_to_different_cards_are_asked_about() -> None:
     found = parents(there(MOTHER), here(MOTHER, NO_PHONE), children={"r1": {7}}, ours={2: {7}})
     assert isinstance(found[RemoteId("r1")], Ambiguous)
+
+
+def test_a_refused_parent_is_neither_linked_nor_proposed_until_a_key_changes() -> None:
+    remotes, locals_ = there(MOTHER), here(MOTHER)
+    no = {(RemoteId("r1"), LocalId(1)): pair_digest(MOTHER, MOTHER)}
+    assert parents(remotes, locals_, rejected=no) == {}
+    assert parents(there({**MOTHER, "first_name": "ОЛЬГА"}), locals_, rejected=no) != {}
 
 
 # --- cells of class reports -----------------------------------------------------------------------------------
