@@ -18,7 +18,8 @@ from typing import TypeVar
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate
 from sync_service.domain.records import Scalar, Values
-from sync_service.domain.rules.names import full_name_key
+from sync_service.domain.rules.names import comparison_key, full_name_key
+from sync_service.domain.rules.text import plain_hyphens
 from sync_service.domain.streams import StreamSpec
 
 Key = TypeVar("Key")
@@ -53,8 +54,8 @@ def fold(value: Scalar) -> Scalar:
     """The form in which two spellings of a name are equal: case, ё and the kind of hyphen do not matter."""
     if not isinstance(value, str):
         return value
-    text = unicodedata.normalize("NFKC", value).casefold().replace("ё", "е")
-    return " ".join(text.replace("–", "-").replace("—", "-").replace("‑", "-").split())
+    text = plain_hyphens(unicodedata.normalize("NFKC", value)).casefold()
+    return " ".join(text.replace("ё", "е").split())
 
 
 def match_by_key(spec: StreamSpec, remotes: Remotes, locals_: Locals) -> dict[RemoteId, Match]:
@@ -148,11 +149,29 @@ def pair_digest(remote: Values, local: Values) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def match_students(
+    remotes: Remotes, locals_: Locals, *, linked: Iterable[Values], rejected: RejectedPairs
+) -> dict[RemoteId, Match]:
+    """Everything known of pupils in one set-based pass after the inventory: strong keys, then names.
+
+    Pupils whom a strong key has just linked, or left in doubt, count as namesakes like those linked before.
+    """
+    found = match_students_strongly(remotes, locals_, rejected=rejected)
+    taken = {m.local_id for m in found.values() if isinstance(m, Matched)}
+    doubtful = [remotes[remote_id] for remote_id, m in found.items() if isinstance(m, Ambiguous)]
+    return found | match_students_by_name(
+        {i: v for i, v in remotes.items() if i not in found},
+        {i: v for i, v in locals_.items() if i not in taken},
+        linked=[*linked, *(locals_[local_id] for local_id in taken), *doubtful],
+        rejected=rejected,
+    )
+
+
 def match_students_strongly(
     remotes: Remotes, locals_: Locals, *, rejected: RejectedPairs = MappingProxyType({})
 ) -> dict[RemoteId, Match]:
-    """СНИЛС, then birth certificate: unique and supported by name or birth date, else a person decides;
-    a pair that a person has refused is neither linked nor asked about again."""
+    """СНИЛС, then birth certificate: unique and supported by the name or by first name and birth date, else a
+    person decides; a pair that a person has refused is neither linked nor asked about again."""
     found: dict[RemoteId, Match] = {}
     taken: set[LocalId] = set()
     keys: tuple[tuple[str, Callable[[Values], object]], ...] = (
@@ -192,8 +211,16 @@ def _ask_about_students(remote: Values, local_ids: Iterable[LocalId], locals_: L
 
 
 def _supported(remote: Values, local: Values) -> bool:
-    agreeing = remote.get("birth_date") == local.get("birth_date") or full_name(remote) == full_name(local)
-    return agreeing and not (set(contradictions(remote, local)) - {"birth_date", "sex"})
+    """A strong key may have been copied from a twin's card: the birth date alone does not bear it out."""
+    born = remote.get("birth_date")
+    same_child = (
+        born is not None and born == local.get("birth_date") and _first_name(remote) == _first_name(local)
+    ) or _sorted_words(remote) == _sorted_words(local)
+    return same_child and not (set(contradictions(remote, local)) - {"birth_date", "sex"})
+
+
+def _first_name(values: Values) -> str:
+    return comparison_key(_text(values.get("first_name")))
 
 
 def match_students_by_name(
@@ -256,7 +283,11 @@ def _propose_students(remotes: Remotes, locals_: Locals, rejected: RejectedPairs
         if values.get("birth_date"):
             for local_id in by_birth.get(values.get("birth_date"), ()):
                 local = locals_[local_id]
-                if fuzz.ratio(name, full_name(local)) >= SIMILAR_NAME or _first_and_patronymic_equal(values, local):
+                if (
+                    fuzz.ratio(name, full_name(local)) >= SIMILAR_NAME
+                    or _first_and_patronymic_equal(values, local)
+                    or _patronymic_left_out(values, local)
+                ):
                     near.add(local_id)
         open_ = [
             c
@@ -282,6 +313,13 @@ def _first_and_patronymic_equal(one: Values, other: Values) -> bool:
     """The likeness of a pupil whose surname changed."""
     return bool(one.get("patronymic")) and all(
         fold(one.get(f)) == fold(other.get(f)) for f in ("first_name", "patronymic", "sex")
+    )
+
+
+def _patronymic_left_out(one: Values, other: Values) -> bool:
+    """The likeness of a pupil whose patronymic stands on one card only."""
+    return not (one.get("patronymic") and other.get("patronymic")) and all(
+        fold(one.get(f)) == fold(other.get(f)) for f in ("last_name", "first_name")
     )
 
 
