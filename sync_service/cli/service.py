@@ -32,6 +32,7 @@ def simulator(ctx: typer.Context) -> int:
 
 
 def demo(
+    ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="До полного согласия сторон, затем выйти.")] = False,
     workdir: Annotated[
         Optional[Path],  # noqa: UP045
@@ -42,4 +43,4 @@ def demo(
     """Показать всё на учебной школе и учебной ГИС; ничего настраивать не нужно."""
     from sync_service.demo import run_demo
 
-    return run_demo(once=once, as_json=as_json, workdir=workdir)
+    return run_demo(once=once, as_json=Shell.of(ctx, None, as_json).as_json, workdir=workdir)
