@@ -110,7 +110,9 @@ class PostgresServer:
         self._base = base
         self._server = get_server(base / "data", cleanup_mode="delete")
         self._template = f"template_{uuid4().hex[:8]}"
-        self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", f"CREATE DATABASE {self._template}")
+        careless = ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "autovacuum = off")
+        self._run(*(f"ALTER SYSTEM SET {setting}" for setting in careless), "SELECT pg_reload_conf()")
+        self._run(f"CREATE DATABASE {self._template}")
         made = with_school(self._url(self._template), create=True)
         made.database.close()
 
