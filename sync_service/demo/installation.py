@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -18,12 +19,12 @@ FILES_NAME = "files"
 
 _CONFIG = """\
 # Written by «ecp-sync demo»; the regional system of this school is the simulator.
-database_url = "sqlite:///{database}"
+database_url = "sqlite:///ecp-sync.sqlite"
 log_level = "warning"
 
 [[schools]]
 code = "{code}"
-name = '{name}'
+name = {name}
 organization_id = "{organization_id}"
 base_url = "{base_url}"
 zone = "{zone}"
@@ -56,9 +57,8 @@ def write_config(folder: Path, region: Region, *, zone: str, watch_from: date) -
     path = folder / CONFIG_NAME
     path.write_text(
         _CONFIG.format(
-            database=(folder / "ecp-sync.sqlite").as_posix(),
             code=SCHOOL_CODE,
-            name=region.name,
+            name=json.dumps(region.name, ensure_ascii=False),
             organization_id=region.organization_id,
             base_url=region.url,
             zone=zone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -41,10 +42,26 @@ def run_demo(
     document of DESIGN.md 7 and the story goes to standard error. Raises ConfigError for a folder in use.
     """
     configure_logging("warning")
-    clock = clock or SystemClock()
-    today = clock.today(ZONE)
     narrator = Narrator(sys.stderr if as_json else sys.stdout)
     folder = installation.prepare_folder(workdir)
+    with staged(folder, narrator, clock=clock or SystemClock(), population=population) as story:
+        _introduce(narrator, story)
+        story.tell()
+        agreed = story.holds
+        if as_json:
+            sys.stdout.write(json.dumps(story.document(), ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.flush()
+        _show_around(narrator, story, staying=not once)
+        if not once:
+            with _until_signalled(stop or threading.Event()) as ended:
+                _stay_up(story, narrator, ended)
+    return 0 if agreed else 1
+
+
+@contextmanager
+def staged(folder: Path, narrator: Narrator, *, clock: Clock, population: str) -> Iterator[Story]:
+    """A story ready to be told: the region runs, the school has its configuration and an empty database."""
+    today = clock.today(ZONE)
     with Region.start(today, population=population) as region:
         cast = people.gather(region, today)
         chosen = lessons.choose(region, cast.classes, today)
@@ -52,7 +69,7 @@ def run_demo(
         config = installation.write_config(folder, region, zone=ZONE, watch_from=cast.begins)
         messages = Messages()
         with closing(installation.open_service(config, region, clock=clock, notifier=messages)) as service:
-            story = Story(
+            yield Story(
                 service=service,
                 school=service.school(installation.SCHOOL_CODE),
                 region=region,
@@ -63,30 +80,19 @@ def run_demo(
                 cast=cast,
                 chosen=chosen,
             )
-            _introduce(narrator, region, folder)
-            story.tell()
-            agreed = story.holds
-            if as_json:
-                sys.stdout.write(json.dumps(story.document(), ensure_ascii=False, indent=2) + "\n")
-                sys.stdout.flush()
-            _show_around(narrator, story, config, staying=not once)
-            if not once:
-                with _until_signalled(stop or threading.Event()) as ended:
-                    _stay_up(story, narrator, ended)
-    return 0 if agreed else 1
 
 
-def _introduce(narrator: Narrator, region: Region, folder: Path) -> None:
+def _introduce(narrator: Narrator, story: Story) -> None:
     narrator.say("Учебная ГИС и учебная школа. Все люди вымышлены.")
-    narrator.say(f"ГИС:   {region.url}")
-    narrator.say(f"Школа: {region.name}")
-    narrator.say(f"Папка: {folder}")
+    narrator.say(f"ГИС:   {story.region.url}")
+    narrator.say(f"Школа: {story.region.name}")
+    narrator.say(f"Папка: {story.folder}")
 
 
-def _show_around(narrator: Narrator, story: Story, config: Path, *, staying: bool) -> None:
+def _show_around(narrator: Narrator, story: Story, *, staying: bool) -> None:
     conflict = next(iter(story.open_conflict_ids()), None)
     narrator.chapter("Осмотритесь")
-    program = f"ecp-sync --config {config}"
+    program = f"ecp-sync --config {shlex.quote(str(story.folder / installation.CONFIG_NAME))}"
     narrator.command(f"{program} status")
     narrator.command(f"{program} conflicts list")
     if conflict is not None:
