@@ -24,7 +24,8 @@ CaseId = Annotated[int, typer.Argument(metavar="ID")]
 def _pupils(row: MatchRow) -> Iterator[int | None]:
     from sync_service.domain.streams import Stream
 
-    return (c.local_id for c in row.candidates if row.stream == Stream.STUDENTS.value)
+    pupils = row.stream == Stream.STUDENTS.value
+    return (c.local_id if pupils else None for c in row.candidates)
 
 
 @app.command("list")

@@ -111,7 +111,7 @@ def actor_named(name: str | None) -> str:
 
 
 def seen(service: Service, school: School, actor: str | None, cause: str, students: Iterable[int | None]) -> None:
-    """Write down who looks at which pupils, before they are shown."""
+    """Write down who looks at which records, before they are shown: one pupil, or None, for each."""
     from sync_service.engine.queries_seen import record_seen
 
     record_seen(service.db, school, actor=actor_named(actor), cause=cause, students=students)

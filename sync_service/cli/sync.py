@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import failures, output
-from sync_service.cli.exit_codes import of_report
+from sync_service.cli.exit_codes import ExitCode, of_report
 from sync_service.cli.options import AsJson, Config, SchoolCode, stream_named
 from sync_service.cli.shell import Shell, one_school
 from sync_service.domain.streams import BOTH_WAYS, Stream
@@ -107,12 +108,11 @@ def _run(service: Service, school: School, streams: list[Stream], direction: Way
 
 @contextmanager
 def _stopping(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM ask the run to stop; a second one ends the process."""
+    """SIGINT and SIGTERM ask the run to stop; a second one ends the process as a power failure would."""
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+            os._exit(ExitCode.FAILED)
         stop.set()
         output.note("Останавливаемся на ближайшей странице…")
 

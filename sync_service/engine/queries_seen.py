@@ -1,4 +1,4 @@
-"""Who looked at which pupil: every view that names pupils leaves one entry in the journal (invariant 15)."""
+"""Who looked at what: every view that names people leaves one entry in the journal (invariant 15)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from sync_service.engine.stores import Database
 
 
 def record_seen(db: Database, school: School, *, actor: str, cause: str, students: Iterable[int | None]) -> None:
-    """Write down that ``actor`` saw these pupils; nothing is written when the view named nobody.
+    """Write down that ``actor`` saw these records: the pupil each is about, None for a parent's card or a record
+    nobody could read. Nothing is written when nothing was shown.
 
     To be called before the view is shown: what cannot be written down is not shown.
     """
-    seen = sorted({student for student in students if student is not None})
-    if not seen:
+    shown = set(students)
+    if not shown:
         return
     items = tuple(
         AuditItem(stream=Stream.STUDENTS, act=Act.VIEW, local_id=LocalId(student), student_id=student)
-        for student in seen
+        for student in sorted(student for student in shown if student is not None)
     )
     with db.write(school.school_id) as uow:
         uow.audit.append([AuditEntry(act=Act.VIEW.value, actor=actor, cause=cause, items=items)])

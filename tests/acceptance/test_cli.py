@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -176,6 +178,47 @@ def test_ctrl_c_stops_at_the_next_page(school: Installation, region: Simulator, 
     assert school.must("sync", "--json").json()["status"] == "succeeded"
     assert [run["status"] for run in school.must("runs", "list", "--json").json()] == ["succeeded", "interrupted"]
     assert sql(school, "SELECT count(*) FROM students") == [(len(students(region)),)]
+
+
+def test_a_second_ctrl_c_ends_at_once(school: Installation, region: Simulator) -> None:
+    """Exit code 1 while the region keeps us waiting; the next run takes over and finishes."""
+    config = school.config.read_text(encoding="utf-8") + "\n[schedule]\nheartbeat = 0.5\n"
+    school.config.write_text(config, encoding="utf-8")
+    region.admin("POST", "faults", {"rules": [{**SLOW_PAGES, "params": {"seconds": 25}}]})
+    running = school.start("sync")
+    wait_for(lambda: sql(school, "SELECT 1 FROM leases WHERE holder IS NOT NULL"), "the leases")
+    running.terminate()
+    wait_for(lambda: running.err, "the first answer")
+    running.terminate()
+    assert running.wait(20) == 1
+    region.admin("DELETE", "faults")
+    assert school.must("sync", "--json").json()["status"] == "succeeded"
+
+
+def test_a_terminal_sees_how_far_the_run_is(school: Installation, region: Simulator) -> None:
+    """A moving line on the terminal, none of it in the result."""
+    region.admin("POST", "faults", {"rules": [SLOW_PAGES | {"times": 3}]})
+    terminal, its_end = pty.openpty()
+    with subprocess.Popen(
+        (*PROGRAM, "sync"), cwd=school.folder, env=surroundings(), stdout=subprocess.PIPE, stderr=its_end
+    ) as running:
+        os.close(its_end)
+        seen = b"".join(iter(lambda: read_terminal(terminal), b""))
+        os.close(terminal)
+        out = running.communicate(timeout=LIMIT)[0].decode()
+    assert running.returncode == 0
+    assert "связано записей" in seen.decode(errors="replace")
+    assert "Ученики" in out
+    assert "Сверка идёт" not in out
+    assert "\x1b" not in out
+
+
+def read_terminal(terminal: int) -> bytes:
+    """What came next; nothing once the program has ended."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux says EIO when the last writer has gone
+        return b""
 
 
 def test_the_simulator_is_a_command(tmp_path: Path) -> None:
