@@ -48,7 +48,7 @@ class SqlDatabase:
         self.leases = SqlLeases(engine)
         self.runs = SqlRuns(engine)
         self.schools = Schools(engine)
-        self._dialect = dialect_of(engine.dialect.name)
+        self._dialect = dialect_of(engine)
         self._now = now
         self._new_ref = new_ref
         self._statistics = FreshStatistics(engine)

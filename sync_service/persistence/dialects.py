@@ -21,7 +21,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql
 
 Params = tuple[Any, ...]
@@ -228,6 +228,6 @@ def _postgres_update(table: Table, columns: tuple[str, ...]) -> str:
     )
 
 
-def dialect_of(connection_or_engine_name: str) -> Dialect:
-    """The dialect by SQLAlchemy's name of it."""
-    return SqliteDialect() if connection_or_engine_name == "sqlite" else PostgresDialect()
+def dialect_of(engine: Engine) -> Dialect:
+    """The SQL words an engine understands."""
+    return SqliteDialect() if engine.dialect.name == "sqlite" else PostgresDialect()

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sync_service.domain.errors import ConfigError, FatalError, TransientError
 
@@ -132,6 +133,8 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _translate(error) from None
+    except PoolTimeout:
+        raise TransientError("all connections to the database are in use; try again") from None
 
 
 def _translate(error: DBAPIError) -> TransientError | FatalError:

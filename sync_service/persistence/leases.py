@@ -50,7 +50,7 @@ class SqlLeases:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._dialect = dialect_of(engine.dialect.name)
+        self._dialect = dialect_of(engine)
         self._seen: dict[tuple[SchoolId, str], _Seen] = {}
         self._guard = Lock()
 

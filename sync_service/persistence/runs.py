@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, desc, insert, select, update
@@ -117,8 +116,3 @@ def _columns(report: RunReport) -> dict[str, Any]:
         "finished_at": finished,
         "report": dump(report.to_json()),
     }
-
-
-def started(report: RunReport) -> datetime:
-    """When a stored run began, aware, in UTC."""
-    return moment(report.started_at)

@@ -84,8 +84,11 @@ class Transaction:
         return ids
 
     def update(self, table: Table, columns: Sequence[str], rows: RowsOf) -> int:
-        """One bulk statement; each row is (id, value per column)."""
-        return self.dialect.update(self.connection, table, columns, rows, self.school) if rows else 0
+        """One bulk statement; each row is (id, value per column), of equal ids the last one counts."""
+        if not rows:
+            return 0
+        last = list({row[0]: row for row in rows}.values())
+        return self.dialect.update(self.connection, table, columns, last, self.school)
 
     def mute_journal(self) -> None:
         """From here on staging writes of this transaction are the engine's own and enter no journal."""

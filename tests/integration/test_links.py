@@ -73,6 +73,21 @@ def test_update_moves_the_base_only_when_told(database: SchoolDatabase) -> None:
     assert (found[LocalId(2)].change_version, found[LocalId(2)].base) == (None, moved)
 
 
+def test_changes_of_one_link_in_one_call_add_up(database: SchoolDatabase) -> None:
+    """A record that comes twice on a page: the last version counts, and a base once moved stays moved."""
+    (one,) = add(database, new(1, "r1"))
+    moved = Snapshot.agreed({"value": "4"})
+    with database.database.write(database.school) as unit:
+        unit.links.update(
+            [
+                LinkChange(link_id=one, version=5, change_version=50, base=moved),
+                LinkChange(link_id=one, version=6, change_version=60),
+            ]
+        )
+        (link,) = unit.links.by_local(Stream.MARKS, [LocalId(1)]).values()
+    assert (link.version, link.change_version, link.base) == (6, 60, moved)
+
+
 def test_a_closed_link_makes_room_and_is_found_on_request(database: SchoolDatabase) -> None:
     """Tombstoned links are kept; the newest is found for ids that have no live link, others are not."""
     (first,) = add(database, new(1, "r1"))

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sync_service.domain.errors import ConfigError, FatalError, TransientError
 from sync_service.persistence import current_revision, migrate, open_database, verify_triggers
@@ -143,6 +144,11 @@ def test_foreign_errors_have_a_counterpart(cause: Callable[[], Exception], expec
     """What may succeed later is transient, everything else is fatal."""
     with pytest.raises(expected), engines.translated():
         raise DBAPIError("SELECT 1", {}, cause())
+
+
+def test_an_exhausted_pool_is_transient() -> None:
+    with pytest.raises(TransientError, match="in use"), engines.translated():
+        raise PoolTimeout
 
 
 def test_a_locked_file_is_transient(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sync_service.domain.links import (
@@ -130,9 +131,15 @@ class Links:
         return [LinkId(i) for i in self._tx.insert_new(state.links, columns, rows)]
 
     def update(self, changes: Sequence[LinkChange]) -> None:
+        merged: dict[LinkId, LinkChange] = {}
+        for change in changes:
+            before = merged.get(change.link_id)
+            if before is not None and change.base is None:
+                change = replace(change, base=before.base)
+            merged[change.link_id] = change
         plain: list[tuple[Any, ...]] = []
         moved: list[tuple[Any, ...]] = []
-        for change in changes:
+        for change in merged.values():
             row = (change.link_id, change.version, change.change_version, change.state.value)
             if change.base is None:
                 plain.append(row)
