@@ -49,12 +49,11 @@ PRIORITY = (
 
 # A run report keeps the text of what ended the run, not its class.
 _SIGNS_OF_SILENCE = (
-    "could not be reached",
-    "no whole answer came",
-    "the region answered 5",
+    "it is tried again later",
     "certificate is not trusted",
     "asked us to wait",
     "asks us to wait",
+    "the packed answer",
 )
 
 

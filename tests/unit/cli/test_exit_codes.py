@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+from connectors.answers import COUNTERPARTS, Answer, from_httpx, from_status
 from sync_service.cli.exit_codes import PRIORITY, ExitCode, most_urgent, of_error, of_report
 from sync_service.domain import errors
 from sync_service.domain.reports import RunReport, RunStatus
@@ -74,8 +76,11 @@ def test_an_error_has_its_code(error: errors.SyncError, code: int) -> None:
         (report(RunStatus.COMPLETED_WITH_ERRORS, marks="Unreachable: x"), 5),
         (report(RunStatus.HELD), 4),
         (report(RunStatus.LOGIN_NEEDED, error="no token"), 6),
-        (report(RunStatus.FAILED, error="changeVersion: the region could not be reached (ConnectError)"), 5),
-        (report(RunStatus.FAILED, error="changeVersion: the region answered 503; maintenance"), 5),
+        (
+            report(RunStatus.FAILED, error="could not be reached; it is tried again later"),
+            5,
+        ),
+        (report(RunStatus.FAILED, error="changeVersion: the region asked us to wait 9 s more"), 5),
         (report(RunStatus.FAILED, error="the database refused a statement"), 1),
         (report(RunStatus.FAILED), 1),
         (report(RunStatus.INTERRUPTED), 1),
@@ -90,3 +95,24 @@ def test_a_green_run_with_a_new_question_is_not_silent() -> None:
     """Something waits for a person that did not before."""
     assert of_report(report(RunStatus.SUCCEEDED), new_decisions=True) == 3
     assert of_report(report(RunStatus.HELD), new_decisions=True) == 4
+
+
+@pytest.mark.parametrize("kind", [kind for kind, ours in COUNTERPARTS.items() if ours is errors.Unreachable])
+def test_whatever_silence_the_connector_reports_is_five(kind: type[Exception]) -> None:
+    """A report keeps texts only: the texts of the connector are recognised."""
+    error = from_httpx(kind("x"), "changeVersion", writing=False)
+    assert of_report(report(RunStatus.FAILED, error=str(error))) == 5
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_region_that_cannot_work_is_five(status: int) -> None:
+    answer = Answer(status=status, headers=httpx.Headers(), body=b"")
+    error = from_status(answer, "changeVersion", writing=False, retry_after=None)
+    assert of_report(report(RunStatus.FAILED, error=str(error))) == 5
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_region_that_refuses_is_no_silence(status: int) -> None:
+    answer = Answer(status=status, headers=httpx.Headers(), body=b"")
+    error = from_status(answer, "changeVersion", writing=False, retry_after=None)
+    assert of_report(report(RunStatus.FAILED, error=str(error))) == 1
