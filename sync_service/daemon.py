@@ -47,12 +47,12 @@ def run_daemon(settings: Settings, *, stop: threading.Event | None = None, stop_
     Raises AlreadyRunning within a second when another daemon has this database, ConfigError and TransientError
     when it cannot begin. Signals are only heard in the main thread.
     """
-    from sync_service.bootstrap import Service
-
     stop = stop or threading.Event()
     with ExitStack() as closing, _signals(stop):
         lock = take_lock(settings.database_url)
         closing.callback(lock.release)
+        from sync_service.bootstrap import Service  # its libraries take longer to load than a refusal may
+
         service = Service.open(settings, clock=SystemClock(stop))
         closing.callback(service.close)
         Daemon(service, lock, stop=stop, stop_seconds=stop_seconds).run()

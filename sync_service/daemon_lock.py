@@ -13,7 +13,7 @@ and their fences' business.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -106,7 +106,12 @@ class AdvisoryLock:
         return True
 
     def release(self) -> None:
+        """Free for the next daemon when this returns, not only when the server notices that we have gone."""
+        from sync_service.persistence.engine import translated
+
         if self._connection is not None:
+            with suppress(SyncError), translated():
+                self._connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, %s)", _KEY)
             self._connection.close()
         self._engine.dispose()
 

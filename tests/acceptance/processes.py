@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -172,6 +173,7 @@ class Outcome:
     out: str
     err: str
     seconds: float
+    cpu_seconds: float
 
     def json(self) -> Any:
         return json.loads(self.out)
@@ -195,7 +197,7 @@ class Installation:
         self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None, limit: float = LIMIT
     ) -> Outcome:
         """``ecp-sync …`` to its end."""
-        started = time.monotonic()
+        started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             (*PROGRAM, *arguments),
             cwd=self.folder,
@@ -207,7 +209,14 @@ class Installation:
             timeout=limit,
             check=False,
         )
-        return Outcome(code=done.returncode, out=done.stdout, err=done.stderr, seconds=time.monotonic() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return Outcome(
+            code=done.returncode,
+            out=done.stdout,
+            err=done.stderr,
+            seconds=time.monotonic() - started,
+            cpu_seconds=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        )
 
     def must(self, *arguments: str, stdin: str = "") -> Outcome:
         """The same, for commands that must succeed."""

@@ -26,6 +26,7 @@ from tests.databases import SchoolDatabase
 
 MAPPINGS = load_mappings()
 PERIOD = 0.02
+LONG = 60.0  # nobody is taken for dead within it
 WAIT = 20.0  # a limit for a broken run, not a pace
 
 
@@ -48,15 +49,15 @@ def region() -> Region:
 
 
 @pytest.fixture
-def db(sqlite_database: SchoolDatabase) -> SqlDatabase:
-    return sqlite_database.database
+def db(database: SchoolDatabase) -> SqlDatabase:
+    return database.database
 
 
 @pytest.fixture
-def job(sqlite_database: SchoolDatabase, region: Region) -> Job:
+def job(database: SchoolDatabase, region: Region) -> Job:
     return Job(
         school=School(
-            school_id=sqlite_database.school,
+            school_id=database.school,
             code="school-900",
             name="Школа № 900",
             organization_id=RemoteId("organization-900"),
@@ -64,7 +65,7 @@ def job(sqlite_database: SchoolDatabase, region: Region) -> Job:
         streams=tuple(Stream),
         direction=Direction.BOTH,
         trigger="manual",
-        db=sqlite_database.database,
+        db=database.database,
         remote=region,
         policies={stream: mapping.policy for stream, mapping in MAPPINGS.items()},
         normalise=lambda stream, values: MAPPINGS[stream].normalise_local(values),
@@ -119,7 +120,7 @@ def test_a_busy_stream_refuses_the_run(job: Job) -> None:
 def test_streams_another_run_holds_are_skipped_when_asked(job: Job) -> None:
     """The rest runs; the report names only what ran, and the other run keeps its lease."""
     other = take(job, Stream.MARKS, Stream.ATTENDANCE)
-    report = run_leased(replace(job, skip_busy=True))
+    report = run_leased(replace(job, skip_busy=True, period=LONG))
     assert report.status is RunStatus.SUCCEEDED
     assert set(report.streams) == set(Stream) - {Stream.MARKS, Stream.ATTENDANCE}
     assert job.db.leases.beat(job.school.school_id, other)
@@ -129,7 +130,7 @@ def test_a_run_with_nothing_but_busy_streams_is_refused(job: Job) -> None:
     """Skipping everything would look like success."""
     take(job)
     with pytest.raises(AlreadyRunning):
-        run_leased(replace(job, skip_busy=True))
+        run_leased(replace(job, skip_busy=True, period=LONG))
 
 
 def test_the_heartbeat_keeps_a_long_run_alive(job: Job, region: Region) -> None:
