@@ -137,13 +137,13 @@ def plan_page(page: PullPage) -> Actions:
             actions.outcomes[Outcome.UNCHANGED] += 1
         if kept is None or (item.record.change_version or 0) >= (kept.record.change_version or 0):
             newest[item.record.remote_id] = item
-    taken: set[LocalId] = set()
+    rows = _Rows(ours={local_id for item in newest.values() if (local_id := _sent_from(page, item)) is not None})
     for remote_id, item in newest.items():
         link = page.links.get(remote_id)
         if item.record.deleted:
             _plan_tombstone(actions, page, item, link)
         elif link is None:
-            _plan_unlinked(actions, page, item, taken)
+            _plan_unlinked(actions, page, item, rows)
         elif _is_older(item.record, link):
             actions.settle(remote_id, Outcome.UNCHANGED)
         elif item.missing:
@@ -154,6 +154,29 @@ def plan_page(page: PullPage) -> Actions:
             actions.settle(remote_id, plan_seen(actions, page.policy, link, row, item, conflict))
             actions.unpark.add(remote_id)
     return actions
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rows:
+    """Rows that are spoken for: ``ours`` by the records we sent from them, ``taken`` by links of this page."""
+
+    ours: set[LocalId]
+    taken: set[LocalId] = field(default_factory=set)
+
+    def take(self, local_id: LocalId, *, ours: bool) -> bool:
+        """Whether the row was still free for this record; it is not any more."""
+        if local_id in self.taken or (local_id in self.ours and not ours):
+            return False
+        self.taken.add(local_id)
+        return True
+
+
+def _sent_from(page: PullPage, item: Incoming) -> LocalId | None:
+    """The row an unlinked record was sent from: its client reference is proof, a natural key is likeness."""
+    record = item.record
+    if record.client_ref is None or record.deleted or item.missing or record.remote_id in page.links:
+        return None
+    return page.sent.get(record.client_ref)
 
 
 def _is_older(record: RemoteRecord, link: Link) -> bool:
@@ -170,7 +193,7 @@ def _wait_for_parent(actions: Actions, item: Incoming) -> None:
     actions.settle(item.record.remote_id, Outcome.WAITING)
 
 
-def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, taken: set[LocalId]) -> None:
+def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, rows: _Rows) -> None:
     record = item.record
     if record.client_ref in page.in_flight:
         actions.settle(record.remote_id, Outcome.UNCHANGED)
@@ -178,11 +201,16 @@ def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, taken: set[
     if item.missing:
         _wait_for_parent(actions, item)
         return
-    ours = page.sent.get(record.client_ref) if record.client_ref else None
+    former = page.closed.get(record.remote_id)
+    ours = _sent_from(page, item)
     match = Matched(ours, "client_ref") if ours is not None else page.matches.get(record.remote_id)
-    if isinstance(match, Matched) and match.local_id not in taken and match.local_id in page.rows:
-        taken.add(match.local_id)
-        form_link(actions, page.policy, match, page.rows[match.local_id], item)
+    if (
+        isinstance(match, Matched)
+        and match.local_id in page.rows
+        and rows.take(match.local_id, ours=ours is not None)
+    ):
+        previous_id = former.link_id if former else None
+        form_link(actions, page.policy, match, page.rows[match.local_id], item, previous_id=previous_id)
         actions.settle(record.remote_id, _link_outcome(actions, match.local_id))
         actions.unpark.add(record.remote_id)
         return
@@ -202,7 +230,6 @@ def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, taken: set[
     if page.deferred:
         actions.park.append(Parked(record=record, reason="inventory"))
         return  # its outcome is known after the inventory pass
-    former = page.closed.get(record.remote_id)
     actions.creates.append(
         Create(
             remote_id=record.remote_id,
