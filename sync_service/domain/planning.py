@@ -140,12 +140,12 @@ def plan_page(page: PullPage) -> Actions:
     rows = _Rows(ours={local_id for item in newest.values() if (local_id := _sent_from(page, item)) is not None})
     for remote_id, item in newest.items():
         link = page.links.get(remote_id)
-        if item.record.deleted:
+        if link is not None and _is_older(item.record, link):
+            actions.settle(remote_id, Outcome.UNCHANGED)
+        elif item.record.deleted:
             _plan_tombstone(actions, page, item, link)
         elif link is None:
             _plan_unlinked(actions, page, item, rows)
-        elif _is_older(item.record, link):
-            actions.settle(remote_id, Outcome.UNCHANGED)
         elif item.missing:
             _wait_for_parent(actions, item)
         else:
@@ -180,7 +180,7 @@ def _sent_from(page: PullPage, item: Incoming) -> LocalId | None:
 
 
 def _is_older(record: RemoteRecord, link: Link) -> bool:
-    """An acknowledged write is not judged by a page read before it."""
+    """Neither an acknowledged write nor a deletion is judged by a page read before it."""
     return (
         record.change_version is not None
         and link.change_version is not None
@@ -431,8 +431,10 @@ def _plan_tombstone(actions: Actions, page: PullPage, item: Incoming, link: Link
         close_link(actions, link, record)
         actions.settle(record.remote_id, Outcome.APPLIED)
         return
+    _touch(actions, link, record)
     edited = merge(page.policy, link.base, row, link.base.remote).push
-    if record.stream is Stream.STUDENTS or edited or conflict is not None:
+    never_agreed = any(row.get(name) is not None and name not in link.base.local for name in page.policy.by_field)
+    if record.stream is Stream.STUDENTS or edited or never_agreed or conflict is not None:
         ask_about_deletion(actions, link, row, conflict, ConflictKind.DELETED_IN_REGION)
         actions.settle(record.remote_id, Outcome.CONFLICTS)
         return
@@ -509,7 +511,7 @@ def ask_about_deletion(
     if conflict is not None and stamp_of(conflict.kind, clashes) == conflict.stamp:
         return
     if conflict is not None:
-        actions.conflicts.append(replace(conflict, kind=kind, clashes=clashes))
+        actions.conflicts.append(replace(conflict, kind=kind, clashes=clashes, state=ConflictState.OPEN))
         return
     actions.conflicts.append(
         Conflict(
