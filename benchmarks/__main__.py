@@ -19,15 +19,16 @@ RESULTS = ROOT / "benchmarks" / "results.md"
 
 
 def machine() -> str:
-    """What the figures depend on."""
+    """What the figures depend on; the load average says how busy others kept the machine before the start."""
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}, loopback without TLS"
+        f"SQLite {sqlite3.sqlite_version}, loopback without TLS, "
+        f"load average before the start {os.getloadavg()[0]:.1f}"
     )
 
 
 def main() -> None:
-    options = parse(__doc__)
+    options, machine_then = parse(__doc__), machine()
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory() as name, running(options.marks) as region:
         for benchmark in (initial_pull, quiet_cycle, push_updates, import_samples):
@@ -38,7 +39,7 @@ def main() -> None:
         print(findings[1].markdown(), flush=True)
     head = (
         "# Benchmark results\n\n"
-        f"Written by `python -m benchmarks --marks {options.marks} --rounds {options.rounds}` on {machine()}. "
+        f"Written by `python -m benchmarks --marks {options.marks} --rounds {options.rounds}` on {machine_then}. "
         "Medians of alternating runs; compare ratios within one table only.\n"
     )
     RESULTS.write_text("\n".join([head, *(finding.markdown() for finding in findings)]), encoding="utf-8")
