@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from sync_service.clock import SystemClock
-from sync_service.demo import installation, lessons, people
+from sync_service.demo import casting, installation, lessons
 from sync_service.demo.narrator import Narrator
 from sync_service.demo.region import Region
 from sync_service.demo.story import Messages, Story
@@ -63,7 +63,7 @@ def staged(folder: Path, narrator: Narrator, *, clock: Clock, population: str) -
     """A story ready to be told: the region runs, the school has its configuration and an empty database."""
     today = clock.today(ZONE)
     with Region.start(today, population=population) as region:
-        cast = people.gather(region, today)
+        cast = casting.gather(region, today)
         chosen = lessons.choose(region, cast.classes, today)
         region.set_clock(clock.now())
         config = installation.write_config(folder, region, zone=ZONE, watch_from=cast.begins)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sync_service.bootstrap import Service
-from sync_service.demo import figures, files, lessons, people
+from sync_service.demo import casting, figures, files, lessons
 from sync_service.demo.agreement import Agreement, compare
 from sync_service.demo.installation import FILES_NAME
 from sync_service.demo.narrator import Narrator
@@ -67,7 +67,7 @@ class Story:
     messages: Messages
     narrator: Narrator
     today: date
-    cast: people.Cast
+    cast: casting.Cast
     chosen: Sequence[lessons.Chosen]
     steps: list[Step] = field(default_factory=list)
     reports: list[RunReport] = field(default_factory=list)
@@ -194,7 +194,7 @@ class Story:
     def answer_about_origin(self) -> None:
         self.narrator.chapter("Секретарь выяснил, откуда прибыл ученик")
         district = next(one for one in self.region.neighbours() if not one["keepsMovement"])
-        pupil = people.answered(self.cast.of_unknown_origin, origin=str(district["name"]))
+        pupil = casting.answered(self.cast.of_unknown_origin, origin=str(district["name"]))
         self._import(self._write_list([pupil], "Откуда прибыл"))
         self._step("origin_answered", figures.of_run(self._sync()))
         self.narrator.say("Там движение в системе не ведут: заведена новая карточка, ученик зачислен.")

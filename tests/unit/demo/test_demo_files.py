@@ -15,7 +15,7 @@ import pytest
 
 from connectors.files.school_file import read_school_file
 from connectors.files.writers import pupil_list_csv
-from sync_service.demo import files, lessons, people
+from sync_service.demo import casting, files, lessons, people
 from sync_service.demo.region import Region
 from sync_service.domain.school_files import ParsedClassReport, ParsedPupil, ParsedPupilList
 from tests.unit.demo.stage import small_region
@@ -30,16 +30,16 @@ def region() -> Iterator[Region]:
 
 
 @pytest.fixture(scope="module")
-def cast(region: Region) -> people.Cast:
-    return people.gather(region, DAY)
+def cast(region: Region) -> casting.Cast:
+    return casting.gather(region, DAY)
 
 
 @pytest.fixture(scope="module")
-def chosen(region: Region, cast: people.Cast) -> list[lessons.Chosen]:
+def chosen(region: Region, cast: casting.Cast) -> list[lessons.Chosen]:
     return lessons.choose(region, cast.classes, DAY)
 
 
-def written_list(folder: Path, cast: people.Cast, seed: int = 1) -> Path:
+def written_list(folder: Path, cast: casting.Cast, seed: int = 1) -> Path:
     return files.write_list(
         folder,
         [one.pupil for one in cast.everybody],
@@ -53,7 +53,7 @@ def values(pupil: ParsedPupil) -> dict[str, Any]:
     return {name: value for name, value in asdict(pupil).items() if name != "rows"}
 
 
-def test_list_is_read_back_as_the_pupils_it_was_written_from(tmp_path: Path, cast: people.Cast) -> None:
+def test_list_is_read_back_as_the_pupils_it_was_written_from(tmp_path: Path, cast: casting.Cast) -> None:
     """Every pupil with every value and every parent, no row rejected, no remark; the year is in the name."""
     path = written_list(tmp_path, cast)
     parsed = read_school_file(path.read_bytes(), file_name=path.name, today=DAY)
@@ -63,13 +63,13 @@ def test_list_is_read_back_as_the_pupils_it_was_written_from(tmp_path: Path, cas
     assert [values(pupil) for pupil in parsed.pupils] == [values(one.pupil) for one in cast.everybody]
 
 
-def test_list_is_windows_1251_with_one_row_per_parent(tmp_path: Path, cast: people.Cast) -> None:
+def test_list_is_windows_1251_with_one_row_per_parent(tmp_path: Path, cast: casting.Cast) -> None:
     """The list looks as lists of schools do."""
     rows = list(csv.reader(io.StringIO(written_list(tmp_path, cast).read_bytes().decode("cp1251")), delimiter=";"))
     assert len(rows) - 1 == sum(max(len(one.pupil.guardians), 1) for one in cast.everybody)
 
 
-def test_hands_change_notation_in_some_cells_of_every_untidy_column(cast: people.Cast) -> None:
+def test_hands_change_notation_in_some_cells_of_every_untidy_column(cast: casting.Cast) -> None:
     """An untidied list differs from the tidy one in every column that has hands, and nowhere else."""
     # The few home phones and dates of one list may stay tidy by chance: many lists do not.
     tidy = pupil_list_csv([one.pupil for one in cast.everybody] * 20, encoding="cp1251")
@@ -89,7 +89,7 @@ def test_hands_change_notation_in_some_cells_of_every_untidy_column(cast: people
 
 
 def test_reports_are_read_back_cell_by_cell(
-    tmp_path: Path, region: Region, cast: people.Cast, chosen: list[lessons.Chosen]
+    tmp_path: Path, region: Region, cast: casting.Cast, chosen: list[lessons.Chosen]
 ) -> None:
     """A class report holds what was noted: marks by lesson and place, absences, no remark of the reader."""
     for one in chosen:
@@ -107,7 +107,7 @@ def test_reports_are_read_back_cell_by_cell(
 
 
 def written_report(
-    folder: Path, region: Region, cast: people.Cast, chosen: lessons.Chosen
+    folder: Path, region: Region, cast: casting.Cast, chosen: lessons.Chosen
 ) -> tuple[Path, list[people.Listed]]:
     pupils = [listed for listed in cast.everybody if listed.school_class == chosen.school_class]
     path = files.write_report(
@@ -124,7 +124,7 @@ def written_report(
 
 
 def test_nobody_has_marks_from_before_the_day_of_arrival(
-    tmp_path: Path, region: Region, cast: people.Cast, chosen: list[lessons.Chosen]
+    tmp_path: Path, region: Region, cast: casting.Cast, chosen: list[lessons.Chosen]
 ) -> None:
     """A newcomer's block is empty until the newcomer came."""
     late = cast.to_be_released
@@ -139,7 +139,7 @@ def test_nobody_has_marks_from_before_the_day_of_arrival(
 
 
 def test_report_says_of_a_known_cell_the_same_or_nothing(
-    tmp_path: Path, region: Region, cast: people.Cast, chosen: list[lessons.Chosen]
+    tmp_path: Path, region: Region, cast: casting.Cast, chosen: list[lessons.Chosen]
 ) -> None:
     """Where the region has something already, the report never contradicts it."""
     one = chosen[-1]
@@ -165,7 +165,7 @@ def test_report_says_of_a_known_cell_the_same_or_nothing(
 
 
 def test_namesakes_of_one_class_are_left_out_of_its_report(
-    tmp_path: Path, region: Region, cast: people.Cast, chosen: list[lessons.Chosen]
+    tmp_path: Path, region: Region, cast: casting.Cast, chosen: list[lessons.Chosen]
 ) -> None:
     """A report knows pupils by name only, so two of one name are in none."""
     one = chosen[0]
@@ -186,7 +186,7 @@ def test_namesakes_of_one_class_are_left_out_of_its_report(
     assert [pupil.last_name for pupil in parsed.pupils] == [cast.to_be_released.pupil.last_name]
 
 
-def test_same_day_and_seed_write_the_same_list(tmp_path: Path, cast: people.Cast) -> None:
+def test_same_day_and_seed_write_the_same_list(tmp_path: Path, cast: casting.Cast) -> None:
     """A demo can be told again: nothing in its files is left to chance."""
     first = written_list(tmp_path, cast).read_bytes()
     assert written_list(tmp_path, cast).read_bytes() == first

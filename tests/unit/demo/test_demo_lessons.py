@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from sync_service.demo import lessons, people
+from sync_service.demo import casting, lessons, people
 from sync_service.domain.rules.edit_windows import Allowed, NeedsPermit, may_edit_lesson
 from tests.unit.demo.stage import small_region
 
@@ -36,7 +36,7 @@ def test_every_day_has_lessons_that_may_be_filled_in(day: date) -> None:
     """Recent lessons are open and not ahead; late ones need a permit, and are there once two weeks of the school
     year are over; no lesson lies outside the class's school year."""
     with small_region(day) as region:
-        classes = people.gather(region, day).classes
+        classes = casting.gather(region, day).classes
         chosen = lessons.choose(region, classes, day)
         again = lessons.choose(region, classes, day)
     assert [one.school_class.grade for one in chosen] == [5, 8]

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from sync_service.demo import people
+from sync_service.demo import casting, people
 from sync_service.demo.region import Region
 from tests.unit.demo.stage import small_region
 
@@ -21,8 +21,8 @@ def region() -> Iterator[Region]:
 
 
 @pytest.fixture(scope="module")
-def cast(region: Region) -> people.Cast:
-    return people.gather(region, DAY)
+def cast(region: Region) -> casting.Cast:
+    return casting.gather(region, DAY)
 
 
 def standing(region: Region, listed: people.Listed) -> str:
@@ -33,11 +33,11 @@ def standing(region: Region, listed: people.Listed) -> str:
     return str(found[0]["status"]) if found else "unknown"
 
 
-def of_case(cast: people.Cast, origin: str | None) -> list[people.Listed]:
+def of_case(cast: casting.Cast, origin: str | None) -> list[people.Listed]:
     return [one for one in cast.newcomers if one.pupil.origin_kind == origin]
 
 
-def test_every_case_of_the_regulation_is_on_the_list(region: Region, cast: people.Cast) -> None:
+def test_every_case_of_the_regulation_is_on_the_list(region: Region, cast: casting.Cast) -> None:
     """A: free to be enrolled; B: enrolled elsewhere; C, E, F: unknown to the region."""
     from_schools = of_case(cast, "school")
     held = [one for one in from_schools if standing(region, one) == "enrolled"]
@@ -50,7 +50,7 @@ def test_every_case_of_the_regulation_is_on_the_list(region: Region, cast: peopl
     assert standing(region, cast.of_unknown_origin) == "unknown"
 
 
-def test_held_pupils_come_from_schools_that_can_be_phoned(region: Region, cast: people.Cast) -> None:
+def test_held_pupils_come_from_schools_that_can_be_phoned(region: Region, cast: casting.Cast) -> None:
     """The list names the previous school as the directory does, and that school keeps movement and has a phone."""
     schools = {one["name"]: one for one in region.neighbours()}
     for listed in (cast.to_be_released, cast.never_released):
@@ -59,7 +59,7 @@ def test_held_pupils_come_from_schools_that_can_be_phoned(region: Region, cast: 
         assert school["phone"]
 
 
-def test_one_beginner_is_the_sibling_of_a_pupil(cast: people.Cast) -> None:
+def test_one_beginner_is_the_sibling_of_a_pupil(cast: casting.Cast) -> None:
     """The first first-grader brings no parent of their own: the same parents at the same address."""
     beginner = of_case(cast, "none")[0].pupil
     siblings = [one.pupil for one in cast.enrolled if one.pupil.guardians == beginner.guardians]
@@ -70,7 +70,7 @@ def test_one_beginner_is_the_sibling_of_a_pupil(cast: people.Cast) -> None:
     }
 
 
-def test_pupils_of_the_region_are_listed_with_their_parents_and_orders(region: Region, cast: people.Cast) -> None:
+def test_pupils_of_the_region_are_listed_with_their_parents_and_orders(region: Region, cast: casting.Cast) -> None:
     """Everybody the region has in our school is on the list, in the class of the last movement."""
     assert len(cast.enrolled) == len(region.dump("students"))
     ties = len(region.dump("guardianships"))
@@ -79,12 +79,12 @@ def test_pupils_of_the_region_are_listed_with_their_parents_and_orders(region: R
     assert all(one.pupil.order_number and one.pupil.enrolled_on for one in cast.enrolled)
 
 
-def test_newcomers_arrived_in_this_school_year_and_not_after_today(cast: people.Cast) -> None:
+def test_newcomers_arrived_in_this_school_year_and_not_after_today(cast: casting.Cast) -> None:
     """Every arrival lies between the first of September and today."""
     assert all(date(2026, 9, 1) <= one.arrived_on <= DAY for one in cast.newcomers)
 
 
-def test_no_two_newcomers_share_an_order_or_a_personal_file(cast: people.Cast) -> None:
+def test_no_two_newcomers_share_an_order_or_a_personal_file(cast: casting.Cast) -> None:
     """Order numbers and personal files are unique, as in a school's own books."""
     for name in ("order_number", "personal_file_no", "snils"):
         found = [getattr(one.pupil, name) for one in cast.newcomers]
