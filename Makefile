@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 WORKERS ?= 2
+SEEDS   ?= 0 10000
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check bench simulate lock clean
 .DEFAULT_GOAL := test
 
 $(READY):
@@ -26,6 +27,12 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+simulate: $(READY)
+	$(BIN)/python -m tests.simulation $(SEEDS)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --group dev pyproject.toml -o requirements.lock

@@ -47,14 +47,8 @@ PRIORITY = (
     ExitCode.DONE,
 )
 
-# A run report keeps the text of what ended the run, not its class.
-_SIGNS_OF_SILENCE = (
-    "it is tried again later",
-    "certificate is not trusted",
-    "asked us to wait",
-    "asks us to wait",
-    "the packed answer",
-)
+# A report names the class of the error that ended a run or a stream. A busy database has a class of its own.
+_SILENT = ("Unreachable:", "RateLimited:", "TransientError:")
 
 
 def most_urgent(codes: Iterable[ExitCode]) -> ExitCode:
@@ -104,7 +98,7 @@ def _of_status(report: RunReport) -> ExitCode:
             return ExitCode.HELD
         case RunStatus.LOGIN_NEEDED:
             return ExitCode.LOGIN_NEEDED
-        case RunStatus.FAILED if any(sign in (report.error or "") for sign in _SIGNS_OF_SILENCE):
+        case RunStatus.FAILED if (report.error or "").startswith(_SILENT):
             return ExitCode.UNREACHABLE
         case _:
             return ExitCode.FAILED

@@ -85,16 +85,18 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     stored = {**link.base.remote, **(ack.stored if ack.stored is not None else ack.item.values)}
     kept = stored if ack.direct else ack.item.values
     base = acknowledged_base(page.policy, link.base, ack.item.values, kept, created=False)
-    if conflict is not None and conflict.state is ConflictState.UNDOING:
+    undoing = conflict is not None and conflict.state is ConflictState.UNDOING
+    if conflict is not None and undoing:
         base = _undone(base, conflict)
-        actions.conflicts.append(replace(conflict, state=ConflictState.OPEN))
-    row = page.rows.get(link.local_id, link.base.local)
+    row = page.rows.get(link.local_id, base.local)
     merged = merge(page.policy, base, row, stored)
     if merged.pull:
         actions.updates.append((link.local_id, merged.pull))
     if merged.push:
         actions.dirty.setdefault(link.local_id, set()).update(merged.push)
-    if conflict is None or conflict.state is ConflictState.OPEN:
+    if conflict is not None and undoing and merged.clashes:
+        actions.conflicts.append(replace(conflict, state=ConflictState.OPEN, clashes=merged.clashes))
+    else:
         review_conflict(actions, link, conflict, merged.clashes)
     final = merged.base or base
     actions.link_changes.append(

@@ -15,8 +15,8 @@ from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId
 from sync_service.domain.planning import (
-    DELETE_KINDS,
     DELETION,
+    DELETION_FIELD,
     Actions,
     Incoming,
     ask_about_deletion,
@@ -85,11 +85,15 @@ def _capture_linked(
     if row is None:
         _capture_deletion(captured, page, link, conflict)
         return
-    if conflict is not None and conflict.kind in DELETE_KINDS:
+    if conflict is not None and conflict.kind is ConflictKind.DELETED_IN_REGION:
         ask_about_deletion(actions, link, row, conflict, ConflictKind.DELETED_IN_REGION)
         captured.counts["conflicts"] += 1
         return
-    plan_linked(actions, page.policy, link, row, last_seen(page.stream, link, conflict), conflict)
+    theirs = last_seen(page.stream, link, conflict)
+    if conflict is not None and conflict.kind is ConflictKind.DELETED_IN_SCHOOL:
+        close_conflict(actions, conflict)  # the row is back under its id: both sides have the record
+        conflict = None
+    plan_linked(actions, page.policy, link, row, theirs, conflict)
     if actions.dirty.get(link.local_id):
         return  # counted when it is pushed
     if conflict is not None or any(c.local_id == link.local_id for c in actions.conflicts):
@@ -118,8 +122,8 @@ def _capture_deletion(captured: Captured, page: CapturePage, link: Link, conflic
 def last_seen(stream: Stream, link: Link, conflict: Conflict | None) -> Incoming:
     """The regional record as we know it: the base, and what an open case has seen since."""
     values = dict(link.base.remote)
-    if conflict is not None and conflict.kind not in DELETE_KINDS:
-        values.update({clash.field: clash.remote for clash in conflict.clashes})
+    if conflict is not None and conflict.kind is not ConflictKind.DELETED_IN_REGION:
+        values.update({clash.field: clash.remote for clash in conflict.clashes if clash.field != DELETION_FIELD})
     record = RemoteRecord(
         stream=stream,
         remote_id=link.remote_id,

@@ -4,6 +4,7 @@
     ├── TransientError      retry later; nothing is known to be wrong with the record
     │   ├── RateLimited     … not before ``retry_after`` seconds
     │   ├── Unreachable     … the regional system did not answer at all
+    │   ├── DatabaseBusy    … our own database is locked or out of reach
     │   └── OutcomeUnknown  … a write may have been committed: read back before anything is sent anew
     ├── StaleVersionError   plan again from fresh values
     ├── RecordError         set this record aside and go on
@@ -41,6 +42,10 @@ class RateLimited(TransientError):
 
 class Unreachable(TransientError):
     """The regional system could not be reached; nothing was committed there by this request."""
+
+
+class DatabaseBusy(TransientError):
+    """Our own database is locked or cannot be reached; nothing was written."""
 
 
 class OutcomeUnknown(TransientError):

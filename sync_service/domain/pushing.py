@@ -150,7 +150,7 @@ def _plan_update(
     values = {f.field: row.get(f.field) for group in groups for f in page.policy.groups[group]}
     if conflict is not None and undoing:
         # The compensating change of an undone decision: the region gets back what it held before.
-        groups = (*groups, *conflict.groups)
+        groups = (*groups, *sorted(conflict.groups))
         values |= {clash.field: clash.remote for clash in conflict.clashes}
     if not groups:
         return "conflicts" if merged.clashes else "unchanged"
@@ -170,9 +170,18 @@ def _plan_update(
     )
 
 
-def _plan_delete(page: PushPage, entry: Entry, link: Link, conflict: Conflict | None) -> AttemptItem | _Wait:
+def _plan_delete(page: PushPage, entry: Entry, link: Link, conflict: Conflict | None) -> AttemptItem | _Wait | str:
+    """Only a deletion that was captured leaves: the guard counts those, and pupils are not among them."""
     if conflict is not None:
         return _Wait(WaitingFor.DECISION, f"conflicts:{link.link_id}")
+    if DELETION not in entry.groups:
+        return "unchanged"  # the row vanished since; the journal tells of it
+    if page.spec.stream is Stream.STUDENTS:
+        raise RecordError(
+            f"students {entry.local_id}: карточка удалена в базе школы, а ученик есть в ГИС. Карточки учеников не "
+            "удаляются: верните её и внесите выбытие в «Движение».",
+            code="pupil_deleted",
+        )
     wait = _closed_window(page, link.base.local)
     if wait:
         return wait

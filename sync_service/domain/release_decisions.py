@@ -7,7 +7,7 @@ come here with one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sync_service.domain.links import RemoteId
@@ -66,25 +66,36 @@ def decide_arrival(
 ) -> Verdict:
     """Cases A, B, C, E and F for one unlinked pupil."""
     possible = [p for p in persons if not _contradicts(student, p) and p.person_id not in refused_persons]
-    sure = [p for p in possible if p.person_id == confirmed_person or _proven(student, origin, p)]
-    free = [p for p in sure if p.available]
-    if len(free) == 1 and len(sure) == 1:
-        return Verdict(case=ReleaseCase.AVAILABLE, state=ReleaseState.RELEASED, person_id=free[0].person_id)
-    elsewhere = [p for p in sure if not p.available]
-    if len(sure) == 1 and elsewhere:
+    sure = _sure(student, origin, possible, confirmed_person)
+    if len(sure) == 1:
+        (person,) = sure
+        if person.available:
+            return Verdict(case=ReleaseCase.AVAILABLE, state=ReleaseState.RELEASED, person_id=person.person_id)
         return Verdict(
             case=ReleaseCase.NOT_RELEASED,
             state=ReleaseState.NOT_RELEASED,
-            person_id=elsewhere[0].person_id,
-            where=elsewhere[0].where,
+            person_id=person.person_id,
+            where=person.where,
         )
     if possible:
-        return Verdict(case=ReleaseCase.UNKNOWN_ORIGIN, state=ReleaseState.CLAIMED, ask_person=possible[0])
+        asked = (sure or possible)[0]
+        return Verdict(case=ReleaseCase.UNKNOWN_ORIGIN, state=ReleaseState.CLAIMED, ask_person=asked)
     return _absent_from_list(origin, grade=grade, arrived_on=arrived_on)
 
 
+def _sure(student: Values, origin: Origin, possible: Sequence[Person], confirmed: str | None) -> list[Person]:
+    """The persons with the strongest proof there is: a person's word, then СНИЛС, then the previous school."""
+    proofs: tuple[Callable[[Person], bool], ...] = (
+        lambda p: p.person_id == confirmed,
+        lambda p: _same_snils(student, p) and not _born_another_day(student, p),
+        lambda p: _came_from_there(student, origin, p),
+    )
+    return next((found for proof in proofs if (found := [p for p in possible if proof(p)])), [])
+
+
 def _absent_from_list(origin: Origin, *, grade: int | None, arrived_on: str | None) -> Verdict:
-    if origin.kind == "none" or (origin.kind is None and origin.name is None and _first_grader(grade, arrived_on)):
+    nothing_known = origin.kind is None and origin.name is None and origin.organization_id is None
+    if origin.kind == "none" or (nothing_known and _first_grader(grade, arrived_on)):
         return Verdict(case=ReleaseCase.FIRST_TIME, state=ReleaseState.RELEASED, new_card=True)
     if origin.kind == "other_district" or origin.keeps_movement is False:
         return Verdict(case=ReleaseCase.OTHER_DISTRICT, state=ReleaseState.RELEASED, new_card=True)
@@ -98,15 +109,26 @@ def _first_grader(grade: int | None, arrived_on: str | None) -> bool:
 
 
 def _contradicts(student: Values, person: Person) -> bool:
-    return any(
-        student.get(f) and person.values.get(f) and student[f] != person.values[f] for f in ("snils", "birth_date")
-    )
+    """Another СНИЛС, or another birth date without an equal СНИЛС: that one is a slip to ask about."""
+    if _same_snils(student, person):
+        return False
+    return bool(student.get("snils") and person.values.get("snils")) or _born_another_day(student, person)
 
 
-def _proven(student: Values, origin: Origin, person: Person) -> bool:
-    """Equal СНИЛС; or the previous school agrees with where the person studies or studied."""
-    if student.get("snils") and student.get("snils") == person.values.get("snils"):
-        return True
+def _same_snils(student: Values, person: Person) -> bool:
+    return bool(student.get("snils")) and student["snils"] == person.values.get("snils")
+
+
+def _born_another_day(student: Values, person: Person) -> bool:
+    one, other = student.get("birth_date"), person.values.get("birth_date")
+    return bool(one and other and one != other)
+
+
+def _came_from_there(student: Values, origin: Origin, person: Person) -> bool:
+    """Name and birth date, and where the person studies or studied is the school the pupil came from."""
+    born = student.get("birth_date")
+    if born is None or born != person.values.get("birth_date"):
+        return False
     return origin.organization_id is not None and origin.organization_id == person.where
 
 

@@ -60,7 +60,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
     except StopRequested as error:
         ended, report.error = RunStatus.INTERRUPTED, str(error)
     except SyncError as error:
-        ended, report.error = RunStatus.FAILED, str(error)
+        ended, report.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"
     with cycle.read() as uow:
         _count_backlog(uow, cycle, login_needed=ended is RunStatus.LOGIN_NEEDED)
     report.status = ended or report.conclude()

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sync_service.domain.errors import ConfigError, FatalError, TransientError
+from sync_service.domain.errors import ConfigError, DatabaseBusy, FatalError
 
 BUSY_SECONDS = 30
 CACHE_KIB = 32 * 1024
@@ -134,14 +134,14 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         raise _translate(error) from None
     except PoolTimeout:
-        raise TransientError("all connections to the database are in use; try again") from None
+        raise DatabaseBusy("all connections to the database are in use; try again") from None
 
 
-def _translate(error: DBAPIError) -> TransientError | FatalError:
+def _translate(error: DBAPIError) -> DatabaseBusy | FatalError:
     cause = error.orig
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or type(cause).__name__
     if error.connection_invalidated or code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", *_RETRY_STATES)):
-        return TransientError(f"the database is busy or unreachable ({code}); nothing was written, try again")
+        return DatabaseBusy(f"the database is busy or unreachable ({code}); nothing was written, try again")
     if code == "OperationalError":  # psycopg without an SQLSTATE: the server could not be reached
-        return TransientError("the database cannot be reached; check database_url and that the server runs")
+        return DatabaseBusy("the database cannot be reached; check database_url and that the server runs")
     return FatalError(f"the database refused a statement ({code}); nothing was written, run doctor")

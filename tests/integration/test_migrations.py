@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sync_service.domain.errors import ConfigError, FatalError, TransientError
+from sync_service.domain.errors import ConfigError, DatabaseBusy, FatalError
 from sync_service.persistence import current_revision, migrate, open_database, verify_triggers
 from sync_service.persistence import engine as engines
 from sync_service.persistence.migrate import HEAD, SCRIPTS
@@ -100,7 +100,7 @@ def test_postgresql_urls_get_our_driver(prefix: str) -> None:
 
 
 def test_an_unreachable_server_is_transient(tmp_path: Path) -> None:
-    with pytest.raises(TransientError):
+    with pytest.raises(DatabaseBusy):
         open_database(f"postgresql://u@/d?host={tmp_path}")
 
 
@@ -131,11 +131,11 @@ def _sqlite_busy() -> Exception:
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        (_sqlite_busy, TransientError),
-        (psycopg.errors.DeadlockDetected, TransientError),
-        (psycopg.errors.LockNotAvailable, TransientError),
-        (psycopg.errors.AdminShutdown, TransientError),
-        (psycopg.OperationalError, TransientError),
+        (_sqlite_busy, DatabaseBusy),
+        (psycopg.errors.DeadlockDetected, DatabaseBusy),
+        (psycopg.errors.LockNotAvailable, DatabaseBusy),
+        (psycopg.errors.AdminShutdown, DatabaseBusy),
+        (psycopg.OperationalError, DatabaseBusy),
         (psycopg.errors.DiskFull, FatalError),
         (psycopg.errors.UniqueViolation, FatalError),
     ],
@@ -147,7 +147,7 @@ def test_foreign_errors_have_a_counterpart(cause: Callable[[], Exception], expec
 
 
 def test_an_exhausted_pool_is_transient() -> None:
-    with pytest.raises(TransientError, match="in use"), engines.translated():
+    with pytest.raises(DatabaseBusy, match="in use"), engines.translated():
         raise PoolTimeout
 
 
@@ -163,7 +163,7 @@ def test_a_locked_file_is_transient(tmp_path: Path) -> None:
     blocker = create_engine(database.engine.url, connect_args={"isolation_level": None})
     with blocker.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        with pytest.raises(TransientError, match="SQLITE_BUSY"), database.write(school):
+        with pytest.raises(DatabaseBusy, match="SQLITE_BUSY"), database.write(school):
             pass
     blocker.dispose()
     with database.write(school) as unit:
