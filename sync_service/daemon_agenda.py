@@ -19,6 +19,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Clock
 
 JUMP_SECONDS = 30.0  # clocks of healthy machines drift less than this between two looks
+_EARLY = 0.1  # the scheduler goes by the wall clock, which may be a hair ahead of the monotonic one
 _SHORTEST = timedelta(milliseconds=50)  # APScheduler must be given a moment after now
 
 
@@ -106,9 +107,9 @@ class Agenda:
             self.observe()
             if self.in_blackout():
                 return frozenset()
-            due = self._due()
+            due = self._due(early=_EARLY)
             for stream in due:
-                self._taken[stream] = self._point(stream)
+                self._taken[stream] = self._point(stream, early=_EARLY)
                 self._again.pop(stream, None)
             return frozenset(due)
 
@@ -154,11 +155,11 @@ class Agenda:
                 for stream in self._intervals
             }
 
-    def _due(self) -> Collection[Stream]:
+    def _due(self, *, early: float = 0.0) -> Collection[Stream]:
         return [
             stream
             for stream, taken in self._taken.items()
-            if self._point(stream) > taken or self._again.get(stream, math.inf) <= self._elapsed
+            if self._point(stream, early=early) > taken or self._again.get(stream, math.inf) <= self._elapsed + early
         ]
 
     def _due_since(self, stream: Stream) -> float:
@@ -171,5 +172,5 @@ class Agenda:
         again = self._again.get(stream, math.inf)
         return (min(ahead, again) if again > self._elapsed else ahead) - self._elapsed
 
-    def _point(self, stream: Stream) -> int:
-        return math.floor(self._elapsed / self._intervals[stream])
+    def _point(self, stream: Stream, *, early: float = 0.0) -> int:
+        return math.floor((self._elapsed + early) / self._intervals[stream])

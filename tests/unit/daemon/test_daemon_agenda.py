@@ -52,6 +52,16 @@ def test_a_late_start_does_not_shift_the_grid(clock: HandClock) -> None:
     assert made.next_start(clock.now()) == clock.now() + timedelta(seconds=260)
 
 
+def test_a_tick_that_comes_a_hair_early_counts_once(clock: HandClock) -> None:
+    """The wall clock that woke the scheduler runs 50 ms ahead of the monotonic one."""
+    made = agenda(clock)
+    made.take_due()
+    clock.pass_(299.95)
+    assert made.take_due() == {MARKS}
+    clock.pass_(0.1)
+    assert made.take_due() == frozenset()
+
+
 def test_missed_intervals_become_one_run(clock: HandClock) -> None:
     """Two hours without a tick leave one cycle to run, not twenty-four."""
     made = agenda(clock)
