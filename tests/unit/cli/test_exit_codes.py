@@ -95,22 +95,26 @@ def test_a_green_run_with_a_new_question_is_not_silent() -> None:
     assert of_report(report(RunStatus.HELD), new_decisions=True) == 4
 
 
+def as_reported(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 @pytest.mark.parametrize("kind", [kind for kind, ours in COUNTERPARTS.items() if ours is errors.Unreachable])
 def test_whatever_silence_the_connector_reports_is_five(kind: type[Exception]) -> None:
-    """A report keeps texts only: the texts of the connector are recognised."""
+    """A report keeps the class of an error beside its text."""
     error = from_httpx(kind("x"), "changeVersion", writing=False)
-    assert of_report(report(RunStatus.FAILED, error=str(error))) == 5
+    assert of_report(report(RunStatus.FAILED, error=as_reported(error))) == 5
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_region_that_cannot_work_is_five(status: int) -> None:
     answer = Answer(status=status, headers=httpx.Headers(), body=b"")
     error = from_status(answer, "changeVersion", writing=False, retry_after=None)
-    assert of_report(report(RunStatus.FAILED, error=str(error))) == 5
+    assert of_report(report(RunStatus.FAILED, error=as_reported(error))) == 5
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_region_that_refuses_is_no_silence(status: int) -> None:
     answer = Answer(status=status, headers=httpx.Headers(), body=b"")
     error = from_status(answer, "changeVersion", writing=False, retry_after=None)
-    assert of_report(report(RunStatus.FAILED, error=str(error))) == 1
+    assert of_report(report(RunStatus.FAILED, error=as_reported(error))) == 1
