@@ -123,7 +123,7 @@ def _run_on_record(job: Job, report: RunReport, fence: Fence, heartbeat: Heartbe
     try:
         run_cycle(_cycle(job, report, fence, heartbeat.stop), fence.streams, job.direction)
     except SyncError as error:
-        report.status, report.error = RunStatus.FAILED, str(error)
+        report.status, report.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"
     except Exception as error:  # noqa: BLE001  # whatever it is, the row must not stay «running»
         place = _place(error.__traceback__)
         report.status = RunStatus.FAILED

@@ -210,7 +210,7 @@ def test_a_region_that_is_away_is_a_failed_run(job: Job, region: Region) -> None
     """The report is returned and on record; nothing is raised."""
     region.fail_next(Unreachable("the region does not answer"))
     report = run_leased(job)
-    assert (report.status, report.error) == (RunStatus.FAILED, "the region does not answer")
+    assert (report.status, report.error) == (RunStatus.FAILED, "Unreachable: the region does not answer")
     assert latest(job) == report
 
 
