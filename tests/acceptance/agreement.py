@@ -68,7 +68,9 @@ def portrait(office: Office, number: int = 0) -> Portrait:
     """What the region holds, with people named by name instead of by ids that another run would give otherwise."""
     people = {item["id"]: _person(item) for stream in REFERENCES.values() for item in office.dump(stream, number)}
     return {
-        stream.value: Counter(_described(item, people) for item in office.dump(stream.value.replace("_", "-"), number))
+        stream.value: Counter(
+            _described(item, people) for item in office.dump(stream.value.replace("_", "-"), number)
+        )
         for stream in Stream
     }
 

@@ -7,10 +7,11 @@ process a wait of the program passes at once.
 
 from __future__ import annotations
 
+import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ from sync_service.config import load_settings
 from sync_service.domain.reports import RunReport
 from sync_service.engine.context import School
 from sync_service.engine.queries import open_decisions
-from tests.acceptance.processes import Outcome, Process
+from tests.acceptance.processes import Process
 
 DAY = date(2026, 11, 20)  # a Friday of the second quarter
 OPENING = "2026-11-20T10:00:00+05:00"
@@ -48,6 +49,18 @@ page_size = {page_size}
 """
 
 Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
 
 
 class Door(Protocol):
@@ -183,14 +196,12 @@ class Office:
         self._processes.callback(process.close)
         return process
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
         """``ecp-sync …`` to its end."""
         process = self.start(*arguments, environment=environment)
-        code = process.wait()
-        seconds = time.monotonic() - process.started
-        return Outcome(code=code, out="".join(process.out), err="".join(process.err), seconds=seconds)
+        return Ended(code=process.wait(), out="".join(process.out), err="".join(process.err))
 
-    def must(self, *arguments: str) -> Outcome:
+    def must(self, *arguments: str) -> Ended:
         """The same, for commands that must succeed."""
         outcome = self.run(*arguments)
         assert outcome.code == 0, outcome.out + outcome.err

@@ -1,0 +1,140 @@
+"""kill -9 at every named point of a run, then another run: nothing twice, nothing lost.
+
+The points are read from the code, so that a new one is tested from the day it is written. The day is the busy one
+of ``working_day``; what the region holds in the end is compared with what it holds after a day without a kill.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sync_service
+from tests.acceptance.agreement import Portrait
+from tests.acceptance.office import Office, office, region
+from tests.acceptance.working_day import (
+    PAGE_SIZE,
+    Files,
+    agreed_database,
+    assert_everything_arrived,
+    copied,
+    edit_both_sides,
+    import_files,
+    undisturbed,
+    write_files,
+)
+from tests.databases import PostgresServer
+
+PROBE = re.compile(r'\bprobe\(\s*"([^"]+)"')
+POINTS = sorted(
+    {
+        point
+        for path in Path(sync_service.__file__).parent.rglob("*.py")
+        for point in PROBE.findall(path.read_text(encoding="utf-8"))
+    }
+)
+OF_PUSH = [point for point in POINTS if point.startswith("push.")]
+OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
+# Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
+LATER_PASSINGS = [*(f"push.after_send:{n}" for n in range(2, 7)), "push.before_send:5", "pull.page.after_commit:4"]
+# Points a smooth run does not pass.
+TROUBLE: dict[str, dict[str, Any]] = {
+    "push.mark.before_commit": {"kind": "unavailable", "match": {"route": "batch", "stream": "marks"}, "times": 3},
+    "push.read_back": {"kind": "commit_then_drop", "match": {"route": "batch", "stream": "marks"}, "times": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return agreed_database(tmp_path_factory.mktemp("agreed"))
+
+
+@pytest.fixture(scope="module")
+def expected(agreed: Path, tmp_path_factory: pytest.TempPathFactory) -> Portrait:
+    return undisturbed(agreed, tmp_path_factory.mktemp("undisturbed"))
+
+
+@contextmanager
+def busy(folder: Path, url: str, *, behind: bool = False) -> Iterator[tuple[Office, Files]]:
+    """The day's work is done on both sides; the files lie in the folder. ``behind``: the database is new, so the
+    region is read to the end first."""
+    with region() as door, office(door, folder, url=url, page_size=PAGE_SIZE) as made:
+        if behind:
+            made.settle()
+        files = write_files(made)
+        edit_both_sides(made)
+        yield made, files
+
+
+def killed(made: Office, point: str, *arguments: str) -> None:
+    """The command dies at this point."""
+    ended = made.run(*arguments, environment={"ECP_SYNC_CRASH_AT": point})
+    assert ended.code == -signal.SIGKILL, f"{point} was not passed: {ended.out}{ended.err}"
+
+
+def test_the_points_are_found() -> None:
+    """The pattern still reads the code."""
+    assert {"push.after_send", "push.read_back", "pull.page.before_commit", "import.before_commit"} <= set(POINTS)
+    assert set(TROUBLE) <= set(POINTS)
+
+
+@pytest.mark.parametrize("point", [*(p for p in POINTS if p not in OF_IMPORT), *LATER_PASSINGS])
+def test_a_killed_sync_is_finished_by_the_next(point: str, agreed: Path, expected: Portrait, tmp_path: Path) -> None:
+    """SQLite: what the killed run left behind is picked up, wherever it died."""
+    with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
+        import_files(made, files)
+        made.faults(*(rule for name, rule in TROUBLE.items() if name == point))
+        killed(made, point, "sync")
+        made.settle()
+        assert_everything_arrived(made, expected)
+
+
+@pytest.mark.parametrize("point", OF_PUSH)
+def test_a_killed_push_is_finished_on_postgresql(
+    point: str, expected: Portrait, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """PostgreSQL: the same for everything about sending."""
+    with postgres_server.copy() as url, busy(tmp_path, url, behind=True) as (made, files):
+        import_files(made, files)
+        made.faults(*(rule for name, rule in TROUBLE.items() if name == point))
+        killed(made, point, "sync")
+        made.settle()
+        assert_everything_arrived(made, expected)
+
+
+@pytest.mark.parametrize("point", OF_IMPORT)
+def test_a_killed_import_leaves_nothing(point: str, agreed: Path, expected: Portrait, tmp_path: Path) -> None:
+    """The file goes in whole or not at all, and can simply be imported again."""
+    with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
+        before = made.sql("SELECT count(*) AS n FROM students"), made.sql("SELECT count(*) AS n FROM changes")
+        killed(made, point, "import", str(files.pupils))
+        assert before == (
+            made.sql("SELECT count(*) AS n FROM students"),
+            made.sql("SELECT count(*) AS n FROM changes"),
+        )
+        import_files(made, files)
+        made.settle()
+        assert_everything_arrived(made, expected)
+
+
+def test_killed_again_and_again(agreed: Path, expected: Portrait, tmp_path: Path) -> None:
+    """Killed while sending, while reading back, while settling what was read back, at the next stream: each run
+    goes on where the last one died, and every death is on record."""
+    deaths = ("push.after_send:5", "push.read_back", "push.settle.before_commit", "push.after_send", "push.read_back")
+    with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
+        import_files(made, files)
+        for point in deaths:
+            killed(made, point, "sync")
+            made.clock.sleep(3600)
+        made.must("sync")
+        made.must("sync")
+        assert_everything_arrived(made, expected)
+        runs = made.must("runs", "list", "--json").json()
+        assert [run["status"] for run in runs][:7] == ["succeeded"] * 2 + ["interrupted"] * len(deaths)
+        assert made.must("audit", "verify", "--json").json()[0]["ok"] is True
