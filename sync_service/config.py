@@ -82,7 +82,7 @@ class Schedule(_Strict):
 
     intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
     blackouts: tuple[Annotated[BlackoutWindow, BeforeValidator(_window)], ...] = ()
-    heartbeat: Annotated[float, Field(gt=0, le=60)] = 5.0
+    heartbeat: Annotated[float, Field(gt=0, le=60)] = 2.0
 
     def interval_of(self, stream: Stream) -> int:
         return self.intervals.get(stream, DEFAULT_INTERVALS[stream])

@@ -16,7 +16,7 @@ from sync_service.domain.links import EMPTY, Link, LinkChange, LinkId, LinkState
 from sync_service.domain.matching import Matched
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem
-from sync_service.domain.planning import Actions, Incoming, form_link, review_conflict, student_of
+from sync_service.domain.planning import DELETE_KINDS, Actions, Incoming, form_link, review_conflict, student_of
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream
@@ -96,7 +96,7 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
         actions.dirty.setdefault(link.local_id, set()).update(merged.push)
     if conflict is not None and undoing and merged.clashes:
         actions.conflicts.append(replace(conflict, state=ConflictState.OPEN, clashes=merged.clashes))
-    else:
+    elif conflict is None or conflict.kind not in DELETE_KINDS:  # an edit that arrived answers no deletion
         review_conflict(actions, link, conflict, merged.clashes)
     final = merged.base or base
     actions.link_changes.append(

@@ -92,8 +92,8 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
     changed = [s for s, cursor in cursors.items() if _behind(cycle, cursor, versions.get(s))]
     whole = {s for s in streams if s not in changed}
     for stream in streams:
-        if stream in (Stream.MARKS, Stream.ATTENDANCE):
-            _place(cycle, changed)
+        if stream in CELL_STREAMS:
+            _place(cycle, [stream], changed)
         if stream in changed and _guarded(cycle, stream, pull_stream, cycle, stream, versions.get(stream)):
             whole.add(stream)
             parked.add(stream)
@@ -117,11 +117,11 @@ def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream
         _guarded(cycle, stream, settle_deletions, cycle, stream)
 
 
-def _place(cycle: Cycle, changed: list[Stream]) -> None:
+def _place(cycle: Cycle, streams: list[Stream], changed: list[Stream]) -> None:
     """Cells of class reports look for their lesson before the region's marks come in, else both would stand."""
     with cycle.read() as uow:
         pending = uow.journal.pending()
-    for stream in CELL_STREAMS:
+    for stream in streams:
         if Stream.LESSONS in changed or pending.get(stream):
             _guarded(cycle, stream, place_cells, cycle, (stream,))
 
@@ -131,7 +131,7 @@ def _place(cycle: Cycle, changed: list[Stream]) -> None:
 
 def _push(cycle: Cycle, streams: list[Stream]) -> None:
     both = [stream for stream in streams if stream in BOTH_WAYS]
-    _place(cycle, [])
+    _place(cycle, [stream for stream in both if stream in CELL_STREAMS], [])
     for stream in both:
         _guarded(cycle, stream, capture, cycle, [stream])
     if Stream.STUDENTS in both:

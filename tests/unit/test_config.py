@@ -64,7 +64,7 @@ def test_a_minimal_file_takes_the_defaults(tmp_path: Path) -> None:
     assert settings.mappings_dir == tmp_path / "own"
     assert settings.schools[0].ca_bundle == tmp_path / "ca.pem"
     assert settings.log_level == "info"
-    assert settings.schedule.heartbeat == 5
+    assert settings.schedule.heartbeat == 2
     assert set(settings.intervals_of(settings.schools[0])) == set(Stream)
 
 
