@@ -103,8 +103,10 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def spans(text: str) -> list[str]:
-    """Inline code, table cells included."""
-    return [span.replace(r"\|", "|") for span in re.findall(r"`([^`\n]+)`", FENCE.sub("", text))]
+    """Inline code, table cells included; one that is wrapped counts as written on one line."""
+    plain = FENCE.sub("", text)
+    assert plain.count("`") % 2 == 0
+    return [" ".join(span.replace(r"\|", "|").split()) for span in re.findall(r"`([^`]+)`", plain)]
 
 
 def code_lines(text: str) -> Iterator[str]:
