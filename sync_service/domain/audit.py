@@ -35,7 +35,7 @@ class Act(StrEnum):
     CONFIGURE = "configure"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one per record of a bulk page, see streams.RemoteRecord
 class AuditItem:
     """One touched record. ``base_local``/``base_remote`` are the fields whose base moved, with their new
     values: replaying them in order gives the current base of every live link. ``before`` holds what a write

@@ -58,7 +58,7 @@ class Link:
     previous_id: LinkId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one per record of a bulk page, see streams.RemoteRecord
 class NewLink:
     local_id: LocalId
     remote_id: RemoteId

@@ -39,7 +39,7 @@ DELETE_KINDS = (ConflictKind.DELETED_IN_SCHOOL, ConflictKind.DELETED_IN_REGION)
 DELETION_FIELD = "*"  # the field name under which a delete conflict states its question
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one per record of a bulk page, see streams.RemoteRecord
 class Create:
     """A regional record that becomes a new local row with its link; base = values."""
 
@@ -77,7 +77,7 @@ class Actions:
         self.settled[remote_id] = outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one per record of a bulk page, see streams.RemoteRecord
 class Incoming:
     """A regional record whose references are local ids; ``missing`` names a parent that has no link yet."""
 
