@@ -56,9 +56,9 @@ def measure(options: Options, region: Region, folder: Path) -> Finding:
         rows=(still, waiting),
         note=(
             "Goal: one request for all change versions, one more look-up when releases are open; no scan of marks, "
-            "attendance or links; at most 100 ms CPU in the daemon. «Read whole» names tables, and the index when "
-            "only that is read; partial indexes hold work that waits, not records. Costs per cycle are medians of "
-            f"{CYCLES} cycles of one process."
+            "attendance or links; at most 100 ms CPU in the daemon. «Read whole» names each table, with the index "
+            "where only that is read; those listed should hold work that waits, never records. Costs per cycle are "
+            f"medians of {CYCLES} cycles of one process."
         ),
     )
 
