@@ -147,7 +147,8 @@ def _settle(
         release = _updated(case, arrival, verdict, origin, directory, now)
         if case is None or release != replace(case, updated_at=release.updated_at):
             saved.append(release)
-            if case is None or case.state is not release.state:
+            # An enrolment the region refused has moved the state already (settle), not the letter.
+            if case is None or (case.case, case.state) != (release.case, release.state):
                 moved.append((len(saved) - 1, messages.step(release)))
                 notes.extend(messages.for_release(release, arrival.student, class_name))
         if verdict.ask_person is not None:

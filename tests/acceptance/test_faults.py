@@ -20,12 +20,10 @@ from tests.acceptance.agreement import Portrait, disagreements
 from tests.acceptance.office import Office, office, region
 from tests.acceptance.working_day import (
     PAGE_SIZE,
-    agreed_database,
     assert_everything_arrived,
     copied,
     edit_both_sides,
     import_files,
-    undisturbed,
     write_files,
 )
 
@@ -71,16 +69,6 @@ OF_LISTS = {
 OF_BATCHES = {"item_error_500", "item_error_500-some"}
 NORMALISING = {"normalise"}  # has tests of its own: the region changes what it stores
 TYPICAL = ("server_error", "html_ok", "truncated_body", "commit_then_drop", "rate_limited-silent")
-
-
-@pytest.fixture(scope="module")
-def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return agreed_database(tmp_path_factory.mktemp("agreed"))
-
-
-@pytest.fixture(scope="module")
-def expected(agreed: Path, tmp_path_factory: pytest.TempPathFactory) -> Portrait:
-    return undisturbed(agreed, tmp_path_factory.mktemp("undisturbed"))
 
 
 @contextmanager
@@ -186,3 +174,53 @@ def test_a_day_of_random_faults(name: str, agreed: Path, expected: Portrait, tmp
         end_faults(made)
         made.settle()
         assert_everything_arrived(made, expected)
+
+
+def test_a_region_that_changes_what_it_stores(at_rest: Office) -> None:
+    """The near miss is left alone: nobody sends it again, neither side is overwritten, later changes still travel."""
+    made = at_rest
+    made.faults({"kind": "normalise", "match": {"route": "batch"}})
+    card = made.dump("students")[0]
+    row = made.local_id("students", card["id"])
+
+    def both() -> tuple[str, str]:
+        (ours,) = made.sql("SELECT address FROM students WHERE id = :id", id=row)
+        (theirs,) = [one for one in made.dump("students") if one["id"] == card["id"]]
+        return ours["address"], theirs["address"]
+
+    made.sql("UPDATE students SET address = 'ул. Тихая, 5', phone = '+79120000005' WHERE id = :id", id=row)
+    assert made.sync_with_code()[1] is ExitCode.DONE
+    assert both() == ("ул. Тихая, 5", "УЛ. ТИХАЯ, 5")
+    made.region.admin("POST", "reset-counters")
+    for _ in range(2):
+        made.clock.sleep(3600)
+        assert made.sync_with_code()[1] is ExitCode.DONE
+    assert made.counted("POST batch") == 0
+    assert both() == ("ул. Тихая, 5", "УЛ. ТИХАЯ, 5")
+    made.sql("UPDATE students SET address = 'ул. Тихая, 6' WHERE id = :id", id=row)
+    made.sync()
+    assert both() == ("ул. Тихая, 6", "УЛ. ТИХАЯ, 6")
+    edited = [{"id": card["id"], "changes": {"address": "ул. Громкая, 1"}}]
+    made.region.admin("POST", "edit", {"stream": "students", "items": edited})
+    made.sync()
+    assert both() == ("ул. Громкая, 1", "ул. Громкая, 1")
+    assert disagreements(made) == []
+
+
+def test_history_forgotten_by_the_region(at_rest: Office) -> None:
+    """Our position is older than what the region keeps: everything is compared, nothing is deleted, nothing is sent
+    back; what was changed meanwhile on both sides arrives."""
+    made = at_rest
+    card = made.dump("students")[0]
+    edited = [{"id": card["id"], "changes": {"email": "new@example.ru"}}]
+    made.region.admin("POST", "edit", {"stream": "students", "items": edited})
+    made.sql("UPDATE students SET phone = '+79120000005' WHERE id = :id", id=made.local_id("students", card["id"]))
+    made.region.admin("POST", "compact")
+    before = {stream: len(made.dump(stream)) for stream in ("students", "guardians", "marks", "attendance")}
+    _, code = made.sync_with_code()
+    assert code is ExitCode.DONE
+    made.settle()
+    assert disagreements(made) == []
+    assert {stream: len(made.dump(stream)) for stream in before} == before
+    (stored,) = [one for one in made.dump("students") if one["id"] == card["id"]]
+    assert (stored["email"], stored["phone"]) == ("new@example.ru", "+79120000005")

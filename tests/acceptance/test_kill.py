@@ -6,7 +6,6 @@ of ``working_day``; what the region holds in the end is compared with what it ho
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,30 +14,20 @@ from typing import Any
 
 import pytest
 
-import sync_service
 from tests.acceptance.agreement import Portrait
 from tests.acceptance.office import Office, office, region
+from tests.acceptance.probe_points import POINTS
 from tests.acceptance.working_day import (
     PAGE_SIZE,
     Files,
-    agreed_database,
     assert_everything_arrived,
     copied,
     edit_both_sides,
     import_files,
-    undisturbed,
     write_files,
 )
 from tests.databases import PostgresServer
 
-PROBE = re.compile(r'\bprobe\(\s*"([^"]+)"')
-POINTS = sorted(
-    {
-        point
-        for path in Path(sync_service.__file__).parent.rglob("*.py")
-        for point in PROBE.findall(path.read_text(encoding="utf-8"))
-    }
-)
 OF_PUSH = [point for point in POINTS if point.startswith("push.")]
 OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
 # Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
@@ -48,16 +37,6 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "push.mark.before_commit": {"kind": "unavailable", "match": {"route": "batch", "stream": "marks"}, "times": 3},
     "push.read_back": {"kind": "commit_then_drop", "match": {"route": "batch", "stream": "marks"}, "times": 1},
 }
-
-
-@pytest.fixture(scope="module")
-def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return agreed_database(tmp_path_factory.mktemp("agreed"))
-
-
-@pytest.fixture(scope="module")
-def expected(agreed: Path, tmp_path_factory: pytest.TempPathFactory) -> Portrait:
-    return undisturbed(agreed, tmp_path_factory.mktemp("undisturbed"))
 
 
 @contextmanager
