@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sync_service.domain.audit import Act, AuditItem
@@ -87,22 +87,26 @@ class Incoming:
 
 
 def localise(
-    spec: StreamSpec, record: RemoteRecord, parents: Mapping[Stream, Mapping[RemoteId, LocalId]]
-) -> Incoming:
+    spec: StreamSpec, records: Iterable[RemoteRecord], parents: Mapping[Stream, Mapping[RemoteId, LocalId]]
+) -> tuple[Incoming, ...]:
     """Turn regional ids of parents into local ids; the first parent without a link is named."""
     if not spec.references:
-        return Incoming(record, record.values)
-    values = dict(record.values)
-    missing = None
-    for name, stream in spec.references.items():
-        remote_id = values.get(name)
-        if remote_id is None:
-            continue
-        local_id = parents[stream].get(remote_id)  # type: ignore[call-overload]
-        if local_id is None:
-            missing = missing or f"{stream.value}:{remote_id}"
-        values[name] = local_id
-    return Incoming(record, values, missing)
+        return tuple(Incoming(record, record.values) for record in records)
+    references = [(name, stream, parents.get(stream, {})) for name, stream in spec.references.items()]
+    found: list[Incoming] = []
+    for record in records:
+        values = record.values.copy()
+        missing = None
+        for name, stream, linked in references:
+            remote_id = values.get(name)
+            if remote_id is None:
+                continue
+            local_id = linked.get(remote_id)  # type: ignore[call-overload]
+            if local_id is None and missing is None:
+                missing = f"{stream.value}:{remote_id}"
+            values[name] = local_id
+        found.append(Incoming(record, values, missing))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
@@ -31,16 +32,15 @@ CANDIDATES_BY = {
 
 
 def parents_of(
-    uow: UnitOfWork, spec: StreamSpec, records: Iterable[RemoteRecord]
+    uow: UnitOfWork, spec: StreamSpec, records: Sequence[RemoteRecord]
 ) -> dict[Stream, dict[RemoteId, LocalId]]:
     """Local ids of every parent the records name; one statement per parent stream."""
-    wanted: dict[Stream, set[RemoteId]] = {stream: set() for stream in spec.references.values()}
-    for record in records:
-        for field, stream in spec.references.items():
-            remote_id = record.values.get(field)
-            if remote_id is not None:
-                wanted[stream].add(RemoteId(str(remote_id)))
-    return {stream: uow.links.local_ids(stream, ids) if ids else {} for stream, ids in wanted.items()}
+    wanted: dict[Stream, set[Any]] = {stream: set() for stream in spec.references.values()}
+    for field, stream in spec.references.items():
+        wanted[stream].update([record.values.get(field) for record in records])
+    return {
+        stream: uow.links.local_ids(stream, ids - {None}) if ids - {None} else {} for stream, ids in wanted.items()
+    }
 
 
 def load_page(
@@ -55,7 +55,7 @@ def load_page(
     spec, policy = SPECS[stream], policies[stream]
     deferred = stream in DEFERRED and matches is None
     parents = parents_of(uow, spec, records)
-    incoming = tuple(localise(spec, record, parents) for record in records)
+    incoming = localise(spec, records, parents)
     remote_ids = [record.remote_id for record in records]
     links = uow.links.by_remote(stream, remote_ids)
     conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}

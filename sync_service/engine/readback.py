@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sync_service.domain.links import RemoteId
+from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.outbox import Attempt, AttemptItem
 from sync_service.domain.planning import localise
 from sync_service.domain.policies import StreamPolicy
-from sync_service.domain.records import Scalar, Values
+from sync_service.domain.records import Scalar
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import parent_remote_ids
@@ -82,7 +82,7 @@ def _judge(
     item: AttemptItem,
     by_id: Mapping[RemoteId, RemoteRecord],
     by_ref: Mapping[str, RemoteRecord],
-    parents: Mapping[Stream, Mapping[RemoteId, int]],
+    parents: Mapping[Stream, Mapping[RemoteId, LocalId]],
 ) -> WriteResult:
     record = by_ref.get(item.client_ref) if item.op == "create" else by_id.get(item.remote_id or RemoteId(""))
     if item.op == "create":
@@ -109,10 +109,11 @@ def _holds(
     policy: StreamPolicy,
     item: AttemptItem,
     record: RemoteRecord,
-    parents: Mapping[Stream, Mapping[RemoteId, int]],
+    parents: Mapping[Stream, Mapping[RemoteId, LocalId]],
 ) -> bool:
     """Whether the region's record already says what the item sent."""
-    values: Values = localise(SPECS[record.stream], record, parents).values  # type: ignore[arg-type]
+    (incoming,) = localise(SPECS[record.stream], [record], parents)
+    values = incoming.values
     return all(
         policy.by_field[name].same(value, values.get(name)) for name, value in item.values.items() if name in values
     )

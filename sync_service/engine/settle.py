@@ -144,7 +144,7 @@ def _acknowledged(
 ) -> Acknowledged:
     stored: Values | None = None
     if result.stored is not None:
-        incoming = localise(SPECS[stream], result.stored, parents)
+        (incoming,) = localise(SPECS[stream], [result.stored], parents)
         stored = incoming.values if incoming.missing is None else None
     remote_id = result.remote_id or item.remote_id
     if remote_id is None:

@@ -102,9 +102,10 @@ def _index(stream: Stream, *names: str, where: str | None = None) -> None:
 # database that is just being filled) to read the whole school for every page.
 for _stream, _spec in SPECS.items():
     for _name in _spec.references:
-        if (_stream, _name) != (Stream.LESSONS, "class_id"):  # the index below begins with it
-            _index(_stream, _name)
+        if (_stream, _name) not in ((Stream.LESSONS, "class_id"), (Stream.MOVEMENTS, "student_id")):
+            _index(_stream, _name)  # the two have a longer index below that begins with them
 _index(Stream.LESSONS, "class_id", "subject_id", "date")
+_index(Stream.MOVEMENTS, "student_id", "kind", "school_id", "date")  # a pupil's latest arrival
 _index(Stream.MOVEMENTS, "kind", "school_id")
 _index(Stream.STUDENTS, "last_name", "school_id")
 _index(Stream.STUDENTS, "snils", "school_id")

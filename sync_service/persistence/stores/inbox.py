@@ -24,6 +24,7 @@ _READY = (
     " AND l.school_id = t.school_id AND l.state = 'live'"
     " WHERE t.school_id = ? AND t.stream = ? AND t.reason = 'parent' ORDER BY t.id LIMIT ? {lock}"
 )
+_ANY = "SELECT 1 FROM inbox WHERE school_id = ? AND stream = ? LIMIT 1"
 _REMOVE = "DELETE FROM inbox WHERE school_id = ? AND stream = ? AND remote_id {texts}"
 _COUNTS = "SELECT stream, reason, count(*) FROM inbox WHERE school_id = ? GROUP BY stream, reason"
 _REPLACE = (
@@ -107,7 +108,8 @@ class Inbox:
 
     def remove(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> None:
         wanted = list(remote_ids)
-        if wanted:
+        # Most of the time nothing is parked: one look costs less than a thousand look-ups.
+        if wanted and self._tx.query(_ANY, self._tx.school, stream.value):
             self._tx.run(_REMOVE, self._tx.school, stream.value, wanted)
 
     def counts(self) -> dict[tuple[Stream, str], int]:

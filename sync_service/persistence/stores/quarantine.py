@@ -13,6 +13,7 @@ from sync_service.persistence.moments import moment, stamp
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
+_ANY = "SELECT 1 FROM quarantine WHERE school_id = ? AND stream = ? LIMIT 1"
 _ITEMS = (
     "SELECT t.id, t.stream, t.direction, t.code, t.signature, t.reason, t.remote_id, t.local_id, t.payload, t.tries,"
     " t.first_seen, t.last_seen FROM quarantine AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
@@ -106,7 +107,7 @@ class Quarantine:
 
     def clear(self, stream: Stream, *, remote_ids: Iterable[RemoteId] = (), local_ids: Iterable[LocalId] = ()) -> int:
         remote, local = list(remote_ids), list(local_ids)
-        if not remote and not local:
+        if not (remote or local) or not self._tx.query(_ANY, self._tx.school, stream.value):
             return 0
         return self._tx.run(_CLEAR, self._tx.school, stream.value, remote, local)
 

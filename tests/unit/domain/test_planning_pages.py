@@ -245,11 +245,11 @@ def test_references_become_local_and_the_first_missing_parent_is_named() -> None
         stream=Stream.MARKS, remote_id=RemoteId("r1"), values={"student_id": "S", "lesson_id": "L", "value": "5"}
     )
     spec = SPECS[Stream.MARKS]
-    found = localise(
-        spec, record, {Stream.STUDENTS: {RemoteId("S"): LocalId(7)}, Stream.LESSONS: {RemoteId("L"): LocalId(8)}}
+    (found,) = localise(
+        spec, [record], {Stream.STUDENTS: {RemoteId("S"): LocalId(7)}, Stream.LESSONS: {RemoteId("L"): LocalId(8)}}
     )
     assert (found.values, found.missing) == ({"student_id": 7, "lesson_id": 8, "value": "5"}, None)
-    lost = localise(spec, record, {Stream.STUDENTS: {}, Stream.LESSONS: {}})
+    (lost,) = localise(spec, [record], {Stream.STUDENTS: {}, Stream.LESSONS: {}})
     assert lost.missing == "students:S"
     assert record.values["student_id"] == "S"
 
@@ -262,7 +262,7 @@ def test_an_empty_optional_reference_is_no_missing_parent() -> None:
         Stream.STUDENTS: {RemoteId("S"): LocalId(7)},
         Stream.CLASSES: {},
     }
-    found = localise(SPECS[Stream.MOVEMENTS], record, parents)
+    (found,) = localise(SPECS[Stream.MOVEMENTS], [record], parents)
     assert (found.values, found.missing) == ({"student_id": 7, "class_from_id": None}, None)
 
 

@@ -400,7 +400,9 @@ def upgrade() -> None:
     op.create_index("ix_movements_destination_organization_id", "movements", ["destination_organization_id"])
     op.create_index("ix_movements_kind_school_id", "movements", ["kind", "school_id"])
     op.create_index("ix_movements_origin_organization_id", "movements", ["origin_organization_id"])
-    op.create_index("ix_movements_student_id", "movements", ["student_id"])
+    op.create_index(
+        "ix_movements_student_id_kind_school_id_date", "movements", ["student_id", "kind", "school_id", "date"]
+    )
     op.create_table(
         "notes",
         sa.Column("school_id", WHOLE, autoincrement=False, nullable=False),
