@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from mappings import load_mappings
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
@@ -113,7 +112,3 @@ def by_remote(*links: Link) -> dict[RemoteId, Link]:
 
 def open_cases(*conflicts: Conflict) -> Mapping[LinkId, Conflict]:
     return {conflict.link_id: conflict for conflict in conflicts}
-
-
-def older(link: Link, change_version: int) -> Link:
-    return replace(link, change_version=change_version)

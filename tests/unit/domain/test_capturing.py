@@ -93,6 +93,14 @@ def test_a_row_that_cannot_be_read_is_set_aside_alone() -> None:
     assert set(found.actions.dirty) == {5}
 
 
+def test_a_group_that_never_had_a_base_can_become_a_case_here() -> None:
+    """Only half of the group was ever agreed, and that half was changed together with the other."""
+    halfway = linked({**{name: value for name, value in MARK.items() if name != "value"}, "weight": 2})
+    found = captured({1: MARK}, links=[halfway])
+    assert [c.kind for c in found.actions.conflicts] == [ConflictKind.FIRST_MEETING]
+    assert found.counts == {"conflicts": 1}
+
+
 # --- open cases
 
 

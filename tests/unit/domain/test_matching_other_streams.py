@@ -153,11 +153,18 @@ def test_a_parent_is_known_by_name_and_a_common_child() -> None:
     assert found == {"r1": Matched(LocalId(1), "name_and_child")}
 
 
-@pytest.mark.parametrize("theirs", [NO_PHONE, {**MOTHER, "phone": "+79990000000"}])
-def test_a_name_alone_proposes_a_parent(theirs: Values) -> None:
-    match = parents(there(theirs), here(MOTHER), children={"r1": {7}}, ours={1: {8}})[RemoteId("r1")]
+@pytest.mark.parametrize(
+    ("ours", "theirs", "reason"),
+    [
+        (MOTHER, NO_PHONE, "phone_missing"),
+        (NO_PHONE, MOTHER, "phone_missing"),
+        (MOTHER, {**MOTHER, "phone": "+79990000000"}, "phone_differs"),
+    ],
+)
+def test_a_name_alone_proposes_a_parent(ours: Values, theirs: Values, reason: str) -> None:
+    match = parents(there(theirs), here(ours), children={"r1": {7}}, ours={1: {8}})[RemoteId("r1")]
     assert isinstance(match, Ambiguous)
-    assert [c.local_id for c in match.candidates] == [1]
+    assert [(c.local_id, c.reasons) for c in match.candidates] == [(1, ("name_equal", reason))]
 
 
 def test_a_surname_alone_proves_nothing() -> None:

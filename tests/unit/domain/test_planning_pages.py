@@ -132,7 +132,14 @@ def test_a_matched_record_that_agrees_is_applied_quietly() -> None:
     ]
     assert (actions.updates, actions.dirty, actions.conflicts) == ([], {}, [])
     assert outcome(actions) is Outcome.APPLIED
-    assert [(item.act, item.student_id) for item in actions.audit] == [(Act.LINK, 1)]
+    assert [(item.act, item.student_id, item.before) for item in actions.audit] == [(Act.LINK, 1, None)]
+
+
+def test_a_clash_of_one_record_is_not_the_outcome_of_the_next() -> None:
+    matches = {name: Matched(LocalId(number), "cell_position") for number, name in enumerate(("r1", "r2"), 1)}
+    items = [seen(Stream.MARKS, mark(value="5"), remote_id=name) for name in matches]
+    actions = plan_page(page(*items, matches=matches, rows={1: mark(), 2: mark(value="5")}))
+    assert actions.settled == {"r1": Outcome.CONFLICTS, "r2": Outcome.APPLIED}
 
 
 def test_what_the_school_alone_knows_is_queued_for_the_region() -> None:

@@ -85,6 +85,11 @@ def test_without_a_trusted_base_nothing_is_deleted() -> None:
     assert not actions.park
 
 
+def test_a_field_that_is_empty_here_needs_no_base() -> None:
+    halfway = linked({name: value for name, value in MARK.items() if name != "comment"})
+    assert [p.reason for p in planned(tombstone(), links=[halfway], rows={1: MARK}).park] == ["deletion"]
+
+
 def test_a_near_miss_is_no_edit() -> None:
     near = linked({**MARK, "comment": "К/р №1"}, there={**MARK, "comment": "К/р 1"})
     actions = planned(tombstone(), links=[near], rows={1: {**MARK, "comment": "К/р №1"}})
