@@ -19,13 +19,14 @@ from sync_service.domain.errors import (
     SyncError,
 )
 from sync_service.domain.outbox import EntryState
-from sync_service.domain.reports import RunStatus, WaitingFor
+from sync_service.domain.releases import OPEN_STATES
+from sync_service.domain.reports import RunReport, RunStatus, WaitingFor
 from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
 from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.context import Cycle
 from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions, settle_guardians, settle_students
 from sync_service.engine.push import push_stream
-from sync_service.engine.release_watch import close_enrolled, open_count, watch_releases
+from sync_service.engine.release_watch import close_enrolled, watch_releases
 from sync_service.engine.stores import UnitOfWork
 
 P = ParamSpec("P")
@@ -180,15 +181,24 @@ def _count_backlog(uow: UnitOfWork, cycle: Cycle, *, login_needed: bool) -> None
             waiting = report.stream(stream).waiting
             waiting[reason_parked] = waiting.get(reason_parked, 0) + count
     if Stream.STUDENTS in report.streams:
-        entry = report.stream(Stream.STUDENTS)
-        cards = open_count(uow) - sum(
-            count
-            for (stream, _, reason), count in uow.outbox.counts().items()
-            if stream is Stream.STUDENTS and reason is WaitingFor.RELEASE
-        )
-        if cards > 0:
-            entry.push.add("waiting", cards)
-            entry.waiting["release"] = entry.waiting.get("release", 0) + cards
-        counts = uow.releases.counts()
-        report.releases.not_released = counts.get("not_released", 0)
-        report.releases.released = counts.get("released", 0)
+        _count_cards(uow, report)
+
+
+def _count_cards(uow: UnitOfWork, report: RunReport) -> None:
+    """Pupils the region does not know and who are not in the outbox: nobody of them is left out of the report.
+    They wait for a release, or for a person: to complete the card, to tell a namesake apart, to watch them."""
+    cards = uow.staging.unlinked(Stream.STUDENTS)
+    under_way = uow.outbox.by_local(Stream.STUDENTS, cards)
+    cases = uow.releases.by_student(cards)
+    entry = report.stream(Stream.STUDENTS)
+    for student_id in cards:
+        if student_id in under_way:
+            continue
+        case = cases.get(student_id)
+        watched = case is not None and case.state in OPEN_STATES
+        why = (WaitingFor.RELEASE if watched else WaitingFor.DECISION).value
+        entry.push.add("waiting")
+        entry.waiting[why] = entry.waiting.get(why, 0) + 1
+    counts = uow.releases.counts()
+    report.releases.not_released = counts.get("not_released", 0)
+    report.releases.released = counts.get("released", 0)

@@ -15,7 +15,7 @@ from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase
 from sync_service.domain.records import Values
 from sync_service.domain.release_decisions import Origin, Person, Verdict, decide_arrival, decide_departure
-from sync_service.domain.releases import OPEN_STATES, Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
+from sync_service.domain.releases import Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
 from sync_service.domain.streams import Stream
 from sync_service.engine import messages
 from sync_service.engine.context import Cycle
@@ -366,8 +366,3 @@ def close_enrolled(cycle: Cycle) -> int:
         cycle.probe("releases.close.before_commit")
         uow.commit()
     return sum(release.state is ReleaseState.ENROLLED for release in saved)
-
-
-def open_count(uow: UnitOfWork) -> int:
-    """Arrival cases that are not enrolled yet: pupils who wait for a release."""
-    return sum(uow.releases.counts().get(state.value, 0) for state in OPEN_STATES if state is not ReleaseState.LEFT)

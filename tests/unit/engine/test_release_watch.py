@@ -255,9 +255,10 @@ def test_arrivals_before_watch_from_are_not_watched(world: World) -> None:
     world.school = replace(world.school, watch_from="2026-11-17")
     arrive(world, origin_kind="none")
     world.remote.calls.clear()
-    world.sync()
+    report = world.sync()
     assert world.remote.calls["find_available"] == 0
     assert world.rows("releases") == []
+    assert report.streams[Stream.STUDENTS].waiting == {"decision": 1}
 
 
 def test_calls_are_logged_and_a_closed_case_can_be_reopened(world: World) -> None:
