@@ -73,8 +73,9 @@ TYPICAL = ("server_error", "html_ok", "truncated_body", "commit_then_drop", "rat
 
 @contextmanager
 def busy(agreed: Path, folder: Path) -> Iterator[Office]:
-    """The day's work is done on both sides and not synchronised yet."""
+    """The day's work is done on both sides and not synchronised yet; the region pays no heed to Idempotency-Key."""
     with region() as door, office(door, folder, url=copied(agreed, folder), page_size=PAGE_SIZE) as made:
+        made.region.admin("POST", "settings", {"idempotency": "ignored"})
         files = write_files(made)
         edit_both_sides(made)
         import_files(made, files)
@@ -129,6 +130,8 @@ def test_sending_under_a_fault(name: str, agreed: Path, expected: Portrait, tmp_
         end_faults(made)
         made.settle()
         assert_everything_arrived(made, expected)
+        keys = made.region.admin("GET", "counters")["idempotencyKeys"]
+        assert {one["executed"] for one in keys.values()} == {1}, "what may have been done is not asked for again"
 
 
 @pytest.mark.parametrize("route", ["changeVersion", "available", "search"])

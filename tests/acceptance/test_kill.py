@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.agreement import Portrait
+from tests.acceptance.agreement import Portrait, disagreements
 from tests.acceptance.office import Office, office, region
 from tests.acceptance.probe_points import POINTS
 from tests.acceptance.working_day import (
@@ -46,6 +46,7 @@ def busy(folder: Path, url: str, *, behind: bool = False) -> Iterator[tuple[Offi
     with region() as door, office(door, folder, url=url, page_size=PAGE_SIZE) as made:
         if behind:
             made.settle()
+        made.region.admin("POST", "settings", {"idempotency": "ignored"})
         files = write_files(made)
         edit_both_sides(made)
         yield made, files
@@ -117,3 +118,29 @@ def test_killed_again_and_again(agreed: Path, expected: Portrait, tmp_path: Path
         runs = made.must("runs", "list", "--json").json()
         assert [run["status"] for run in runs][:7] == ["succeeded"] * 2 + ["interrupted"] * len(deaths)
         assert made.must("audit", "verify", "--json").json()[0]["ok"] is True
+
+
+def test_rows_changed_after_the_kill(at_rest: Office) -> None:
+    """The run dies before it hears that a card and a new mark have been stored. Before the next run the card is
+    changed again and the mark deleted: the region gets the newest card and loses the mark."""
+    made = at_rest
+    recent = {one["id"] for one in made.dump("lessons") if one["lessonDate"] >= "2026-11-10"}
+    known = next(one for one in made.dump("marks") if one["lessonId"] in recent)
+    card, marks = made.dump("students")[0], len(made.dump("marks"))
+    row = made.local_id("students", card["id"])
+    for number in (1, 2):
+        email = f"email{number}@example.ru"
+        made.sql("UPDATE students SET email = :email WHERE id = :id", email=email, id=row)
+        made.sql(
+            "INSERT INTO marks (school_id, student_id, lesson_id, value, position)"
+            " SELECT school_id, student_id, lesson_id, '3', 5 FROM marks WHERE id = :id",
+            id=made.local_id("marks", known["id"]),
+        )
+        killed(made, f"push.after_send:{number}", "sync")
+        made.clock.sleep(3600)
+        made.sql("UPDATE students SET email = 'newest@example.ru' WHERE id = :id", id=row)
+        made.sql("DELETE FROM marks WHERE value = '3' AND position = 5")
+        made.settle()
+        assert [one["email"] for one in made.dump("students") if one["id"] == card["id"]] == ["newest@example.ru"]
+        assert len(made.dump("marks")) == marks
+        assert disagreements(made) == []
