@@ -14,7 +14,7 @@ from sync_service.domain.planning import case_digest, plan_page
 from sync_service.domain.streams import RemoteRecord, Stream, children_of
 from sync_service.engine.apply import apply
 from sync_service.engine.decisions import Desk, journal, not_found
-from sync_service.engine.loading import load_page
+from sync_service.engine.loading import DEFERRED, load_page
 from sync_service.engine.release_watch import PERSON_PREFIX
 from sync_service.engine.stores import UnitOfWork
 
@@ -55,8 +55,12 @@ def reject(desk: Desk, case_id: int) -> None:
             for candidate in case.candidates
         ]
         uow.matches.save([first, *(replace(other, case_id=0) for other in others)])
-        if parked:
+        if parked and case.stream in DEFERRED:
             uow.inbox.park([Parked(record=parked[0].record, reason="inventory")])
+        elif parked:
+            # Other streams have no inventory pass: the record becomes a row of its own at once.
+            page = load_page(uow, desk.policies, case.stream, [parked[0].record], matches={})
+            apply(uow, plan_page(page), actor=desk.actor, cause=f"match:{case_id}")
         journal(
             uow,
             desk,
@@ -95,7 +99,9 @@ def undo(desk: Desk, case_id: int) -> None:
 
 
 def unlink(desk: Desk, stream: Stream, local_id: LocalId) -> None:
-    """Separate a card from its regional record; the pair is remembered as not the same."""
+    """Separate a pupil's or parent's card from its regional record; the pair is remembered as not the same."""
+    if stream not in DEFERRED:
+        raise DecisionError(f"{stream.value} {local_id}: разъединяют только карточки учеников и родителей.")
     with desk.db.write(desk.school.school_id) as uow:
         _unlink(desk, uow, stream, local_id)
         journal(uow, desk, Act.MATCH, f"unlink:{stream.value}:{local_id}", stream=stream, local_ids=(local_id,))

@@ -108,7 +108,8 @@ def _match(
         return {}, {}
     if stream is Stream.STUDENTS:
         candidates = _students_by_strong_keys(uow, remotes)
-        return match_students_strongly(remotes, candidates), candidates
+        rejected = uow.matches.rejected_pairs(stream) if candidates else {}
+        return match_students_strongly(remotes, candidates, rejected=rejected), candidates
     if stream in CANDIDATES_BY:
         field = CANDIDATES_BY[stream]
         candidates = uow.staging.unlinked(stream, field, {values[field] for values in remotes.values()})

@@ -14,13 +14,7 @@ from sync_service.domain.errors import ContractError, CursorExpired, SyncError
 from sync_service.domain.guards import deletions_pass
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
-from sync_service.domain.matching import (
-    Match,
-    Matched,
-    match_guardians,
-    match_students_by_name,
-    match_students_strongly,
-)
+from sync_service.domain.matching import Match, match_guardians, match_students
 from sync_service.domain.merging import merge
 from sync_service.domain.planning import Actions, ask_about_deletion, plan_deletion, plan_page
 from sync_service.domain.records import Values
@@ -133,6 +127,8 @@ def _plan_and_commit(
     matches: Mapping[RemoteId, Match] | None,
 ) -> None:
     actions = plan_page(load_page(uow, cycle.policies, stream, records, matches=matches))
+    # What was parked and is no news any more (its link is newer by now) leaves the inbox as well.
+    actions.unpark.update(i for i, outcome in actions.settled.items() if outcome is Outcome.UNCHANGED)
     apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
     cycle.probe("pull.parked.before_commit")
     uow.commit()
@@ -151,14 +147,11 @@ def settle_students(cycle: Cycle) -> None:
         remotes = _values(parked)
         free = uow.staging.unlinked(Stream.STUDENTS)
         everyone = uow.staging.all_rows(Stream.STUDENTS)
-        rejected = uow.matches.rejected_pairs(Stream.STUDENTS)
-        matches = match_students_strongly(remotes, free)
-        taken = {m.local_id for m in matches.values() if isinstance(m, Matched)}
-        matches |= match_students_by_name(
-            {i: v for i, v in remotes.items() if i not in matches},
-            {i: v for i, v in free.items() if i not in taken},
+        matches = match_students(
+            remotes,
+            free,
             linked=[values for i, values in everyone.items() if i not in free],
-            rejected=rejected,
+            rejected=uow.matches.rejected_pairs(Stream.STUDENTS),
         )
         _plan_and_commit(cycle, uow, Stream.STUDENTS, [p.record for p in parked], matches)
 

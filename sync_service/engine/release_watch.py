@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matches import Candidate, MatchCase
+from sync_service.domain.matches import Candidate, MatchCase, MatchState
 from sync_service.domain.records import Values
 from sync_service.domain.release_decisions import Origin, Person, Verdict, decide_arrival, decide_departure
 from sync_service.domain.releases import Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
@@ -120,6 +120,7 @@ def _settle(
     directory = _directory(uow)
     grades = _grades(uow, watched.arrivals)
     refused = _refused_persons(uow)
+    confirmed = _confirmed_persons(uow)
     saved: list[Release] = []
     notes: list[Notification] = []
     enrol: dict[LocalId, tuple[str, ...]] = {}
@@ -141,7 +142,7 @@ def _settle(
             grade=grade,
             arrived_on=_arrived_on(arrival),
             persons=_persons(answer),
-            confirmed_person=case.person_id if case else None,
+            confirmed_person=confirmed.get(arrival.student_id),
             refused_persons=refused.get(arrival.student_id, frozenset()),
         )
         release = _updated(case, arrival, verdict, origin, directory, now)
@@ -250,7 +251,7 @@ def _updated(
         case=_letter(kept, verdict),
         state=verdict.state,
         movement_id=arrival.movement_id,
-        person_id=verdict.person_id or (kept.person_id if kept else None),
+        person_id=verdict.person_id,
         previous_school=str(name) if name else (kept.previous_school if kept else None),
         previous_phone=str(phone) if phone else (kept.previous_phone if kept else None),
         new_card=verdict.new_card,
@@ -281,6 +282,15 @@ def _question(arrival: Arrival, person: Person) -> MatchCase:
 def _ask(uow: UnitOfWork, questions: Sequence[MatchCase]) -> None:
     known = uow.matches.open_for(Stream.STUDENTS, [q.remote_id for q in questions])
     uow.matches.save([q for q in questions if q.remote_id not in known])
+
+
+def _confirmed_persons(uow: UnitOfWork) -> dict[LocalId, str]:
+    """Regional persons of whom a person has said that they are this pupil; the latest word counts."""
+    return {
+        case.chosen: case.remote_id.removeprefix(PERSON_PREFIX)
+        for case in uow.matches.cases(state=MatchState.CONFIRMED)
+        if case.chosen is not None and case.remote_id.startswith(PERSON_PREFIX)
+    }
 
 
 def _refused_persons(uow: UnitOfWork) -> dict[LocalId, frozenset[str]]:
