@@ -78,6 +78,10 @@ def test_files_reach_the_region_exactly(school: Office) -> None:
     late_absences = journal.absences.total() - journal.in_time(journal.absences).total()
     assert min(late_marks, late_absences) > 0
     assert waiting(first) == {"marks": {"permit": late_marks}, "attendance": {"permit": late_absences}}
+    (left,) = school.sql(
+        "SELECT count(*) AS n FROM attempt_items i JOIN attempts a ON a.id = i.attempt_id WHERE a.stream = 'marks'"
+    )
+    assert left["n"] == journal.in_time(journal.marks).total(), "what is late is not even tried"
     parents = {(one.last_name, one.first_name, one.phone) for pupil in pupils for one in pupil.guardians}
     assert {(one["lastName"], one["firstName"], one["mobilePhone"]) for one in school.dump("guardians")} == parents
     assert len(school.dump("guardians")) == len(parents), "a parent's card is one for all siblings"
