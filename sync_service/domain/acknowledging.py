@@ -16,7 +16,15 @@ from sync_service.domain.links import EMPTY, Link, LinkChange, LinkId, LinkState
 from sync_service.domain.matching import Matched
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem
-from sync_service.domain.planning import DELETE_KINDS, Actions, Incoming, form_link, review_conflict, student_of
+from sync_service.domain.planning import (
+    DELETE_KINDS,
+    Actions,
+    Incoming,
+    base_before,
+    form_link,
+    review_conflict,
+    student_of,
+)
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream
@@ -87,7 +95,7 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     base = acknowledged_base(page.policy, link.base, ack.item.values, kept, created=False)
     undoing = conflict is not None and conflict.state is ConflictState.UNDOING
     if conflict is not None and undoing:
-        base = _undone(base, conflict)
+        base = base_before(base, conflict)
     row = page.rows.get(link.local_id, base.local)
     merged = merge(page.policy, base, row, stored)
     if merged.pull:
@@ -121,17 +129,6 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
 def _pair(base: Snapshot, name: str) -> tuple[object, object]:
     missing = object()
     return base.local.get(name, missing), base.remote.get(name, missing)
-
-
-def _undone(base: Snapshot, conflict: Conflict) -> Snapshot:
-    """The base of before the decision; a group that never had one has none again."""
-    local, remote = dict(base.local), dict(base.remote)
-    for clash in conflict.clashes:
-        local.pop(clash.field, None)
-        remote.pop(clash.field, None)
-        if clash.has_base:
-            local[clash.field], remote[clash.field] = clash.base_local, clash.base_remote
-    return Snapshot(local, remote)
 
 
 def _acknowledge_delete(actions: Actions, ack: Acknowledged, link: Link) -> None:

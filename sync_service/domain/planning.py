@@ -146,6 +146,9 @@ def plan_page(page: PullPage) -> Actions:
         link = page.links.get(remote_id)
         if link is not None and _is_older(item.record, link):
             actions.settle(remote_id, Outcome.UNCHANGED)
+        elif link is None and (former := page.closed.get(remote_id)) and _is_older(item.record, former):
+            actions.unpark.add(remote_id)  # read before the deletion we know of
+            actions.settle(remote_id, Outcome.UNCHANGED)
         elif item.record.deleted:
             _plan_tombstone(actions, page, item, link)
         elif link is None:
@@ -330,6 +333,9 @@ def plan_seen(
     if conflict is not None and row is not None and conflict.kind in DELETE_KINDS:
         close_conflict(actions, conflict)  # the record is there on both sides
         conflict = None
+    undoing = conflict is not None and conflict.state is ConflictState.UNDOING
+    if conflict is not None and undoing and row is not None and _moved_on(link, item, conflict):
+        return _reopen(actions, policy, link, row, item, conflict)
     return plan_linked(actions, policy, link, row, item, conflict, act=act)
 
 
@@ -382,6 +388,48 @@ def plan_linked(
     if merged.clashes or undoing:
         return Outcome.CONFLICTS
     return Outcome.APPLIED if merged.pull else Outcome.UNCHANGED
+
+
+def _moved_on(link: Link, item: Incoming, conflict: Conflict) -> bool:
+    """Whether the region holds something else by now than the decision that is being undone gave it."""
+    known = link.base.remote
+    return any(item.values.get(c.field, known.get(c.field)) != known.get(c.field) for c in conflict.clashes)
+
+
+def _reopen(
+    actions: Actions, policy: StreamPolicy, link: Link, row: Values, item: Incoming, conflict: Conflict
+) -> Outcome:
+    """An undo never overwrites newer data: nothing is sent, the case opens on what both sides hold now."""
+    base = base_before(link.base, conflict)
+    merged = merge(policy, base, row, item.values)
+    if merged.pull:
+        actions.updates.append((link.local_id, merged.pull))
+    if merged.push:
+        actions.dirty.setdefault(link.local_id, set()).update(merged.push)
+    actions.link_changes.append(
+        LinkChange(
+            link_id=link.link_id,
+            version=item.record.version,
+            change_version=item.record.change_version,
+            base=merged.base or base,
+        )
+    )
+    if not merged.clashes:
+        close_conflict(actions, conflict)
+        return Outcome.APPLIED
+    actions.conflicts.append(replace(conflict, state=ConflictState.OPEN, clashes=merged.clashes))
+    return Outcome.CONFLICTS
+
+
+def base_before(base: Snapshot, conflict: Conflict) -> Snapshot:
+    """The base of before the decision; a group that never had one has none again."""
+    local, remote = dict(base.local), dict(base.remote)
+    for clash in conflict.clashes:
+        local.pop(clash.field, None)
+        remote.pop(clash.field, None)
+        if clash.has_base:
+            local[clash.field], remote[clash.field] = clash.base_local, clash.base_remote
+    return Snapshot(local, remote)
 
 
 def _touch(actions: Actions, link: Link, record: RemoteRecord) -> None:

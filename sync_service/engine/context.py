@@ -58,6 +58,10 @@ class Tally:
                 self.parked[stream].discard(remote_id)
             if outcome is Outcome.WAITING:
                 self.parked[stream].add(remote_id)
+        for item in actions.park:  # its outcome is not known yet: until then it waits
+            if item.record.remote_id not in actions.settled:
+                counts.add(Outcome.WAITING)
+                self.parked[stream].add(item.record.remote_id)
 
     def rejected(self, stream: Stream, count: int) -> None:
         self.report.stream(stream).pull.add(Outcome.REJECTED, count)

@@ -20,7 +20,7 @@ from sync_service.domain.errors import (
 )
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.releases import OPEN_STATES
-from sync_service.domain.reports import RunReport, RunStatus, WaitingFor
+from sync_service.domain.reports import Outcome, RunReport, RunStatus, WaitingFor
 from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
 from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.context import Cycle
@@ -177,6 +177,8 @@ def _count_backlog(uow: UnitOfWork, cycle: Cycle, *, login_needed: bool) -> None
         if why is not None:
             entry.waiting[why.value] = entry.waiting.get(why.value, 0) + count
     for (stream, reason_parked), count in uow.inbox.counts().items():
+        if stream in report.streams and reason_parked == "held" and not report.stream(stream).pull.held:
+            report.stream(stream).pull.add(Outcome.HELD, count)
         if stream in report.streams and reason_parked in ("parent", "decision"):
             waiting = report.stream(stream).waiting
             waiting[reason_parked] = waiting.get(reason_parked, 0) + count

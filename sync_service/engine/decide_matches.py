@@ -14,7 +14,7 @@ from sync_service.domain.planning import case_digest, plan_page
 from sync_service.domain.streams import RemoteRecord, Stream, children_of
 from sync_service.engine.apply import apply
 from sync_service.engine.decisions import Desk, journal, not_found
-from sync_service.engine.loading import DEFERRED, load_page
+from sync_service.engine.loading import DEFERRED, canonical, load_page
 from sync_service.engine.release_watch import PERSON_PREFIX
 from sync_service.engine.stores import UnitOfWork
 
@@ -40,7 +40,9 @@ def reject(desk: Desk, case_id: int) -> None:
     """«Другой ребёнок»: remembered for every candidate until a key field changes; the record goes its way."""
     with desk.db.write(desk.school.school_id) as uow:
         case = _open_case(uow, case_id)
-        rows = uow.staging.rows(case.stream, [c.local_id for c in case.candidates])
+        rows = canonical(
+            desk.normalise, case.stream, uow.staging.rows(case.stream, [c.local_id for c in case.candidates])
+        )
         parked = uow.inbox.parked(case.stream, remote_ids=[case.remote_id])
         remote = parked[0].record.values if parked else {}
         first, *others = [
@@ -59,7 +61,9 @@ def reject(desk: Desk, case_id: int) -> None:
             uow.inbox.park([Parked(record=parked[0].record, reason="inventory")])
         elif parked:
             # Other streams have no inventory pass: the record becomes a row of its own at once.
-            page = load_page(uow, desk.policies, case.stream, [parked[0].record], matches={})
+            page = load_page(
+                uow, desk.policies, case.stream, [parked[0].record], normalise=desk.normalise, matches={}
+            )
             apply(uow, plan_page(page), actor=desk.actor, cause=f"match:{case_id}")
         journal(
             uow,
@@ -121,7 +125,9 @@ def _confirm_record(desk: Desk, uow: UnitOfWork, case: MatchCase, local_id: Loca
     parked = uow.inbox.parked(case.stream, remote_ids=[case.remote_id])
     if not parked:
         raise DecisionError(f"Двойники {case.case_id}: запись ГИС уже разобрана. Обновите список.", stale=True)
-    rows = uow.staging.rows(case.stream, [c.local_id for c in case.candidates])
+    rows = canonical(
+        desk.normalise, case.stream, uow.staging.rows(case.stream, [c.local_id for c in case.candidates])
+    )
     digest = case_digest(parked[0].record.values, Ambiguous(case.candidates), rows)
     if case.key_digest and digest != case.key_digest:
         uow.matches.save([replace(case, key_digest=digest)])
@@ -133,7 +139,7 @@ def _confirm_record(desk: Desk, uow: UnitOfWork, case: MatchCase, local_id: Loca
     if uow.links.by_local(case.stream, [local_id]):
         raise DecisionError(f"Двойники {case.case_id}: карточка {local_id} уже связана с другой записью ГИС.")
     matches = {case.remote_id: Matched(local_id, f"decided:{case.case_id}")}
-    page = load_page(uow, desk.policies, case.stream, [parked[0].record], matches=matches)
+    page = load_page(uow, desk.policies, case.stream, [parked[0].record], normalise=desk.normalise, matches=matches)
     apply(uow, plan_page(page), actor=desk.actor, cause=f"match:{case.case_id}")
 
 
@@ -141,6 +147,14 @@ def _confirm_person(desk: Desk, uow: UnitOfWork, case: MatchCase, local_id: Loca
     release = uow.releases.by_student([local_id]).get(local_id)
     if release is None:
         raise DecisionError(f"Двойники {case.case_id}: случая зачисления больше нет. Обновите список.", stale=True)
+    row = uow.staging.rows(case.stream, [local_id]).get(local_id, {})
+    if case.key_digest and case.key_digest != pair_digest({}, row):
+        uow.matches.save([replace(case, key_digest=pair_digest({}, row))])
+        uow.commit()
+        raise DecisionError(
+            f"Двойники {case.case_id}: сведения изменились, пока вы решали. Посмотрите новые и решите снова.",
+            stale=True,
+        )
     person_id = case.remote_id.removeprefix(PERSON_PREFIX)
     uow.releases.save([replace(release, person_id=person_id, updated_at=desk.now())])
 
@@ -183,7 +197,7 @@ def _unlink(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> N
                     f"{stream.value} {local_id}: с карточкой уже сверены записи «{child.value}». "
                     "Разъединить можно, пока таких записей нет."
                 )
-    row = uow.staging.rows(stream, [local_id]).get(local_id, {})
+    row = canonical(desk.normalise, stream, uow.staging.rows(stream, [local_id])).get(local_id, {})
     record = RemoteRecord(
         stream=stream,
         remote_id=link.remote_id,

@@ -38,11 +38,16 @@ def _read_again(desk: Desk, stream: Stream, items: Sequence[QuarantineItem]) -> 
     if desk.remote is None:
         raise DecisionError("Для повтора нужна связь с ГИС: повторите, когда она настроена.")
     ids = [RemoteId(item.remote_id) for item in items if item.remote_id]
+    with desk.db.read(desk.school.school_id) as uow:
+        place = uow.cursors.get(stream)
     found = desk.remote.get(stream, ids)
     with desk.db.write(desk.school.school_id) as uow:
-        page = load_page(uow, desk.policies, stream, found.records)
+        if uow.cursors.get(stream) != place:  # what was read may be older than what a run has applied since
+            raise DecisionError("Идёт обмен с ГИС. Повторите через минуту.", stale=True)
+        page = load_page(uow, desk.policies, stream, found.records, normalise=desk.normalise)
         actions = plan_page(page)
-        actions.unpark.update(actions.settled)
+        # A record that waits again stays in the inbox: removing it here would lose it for good.
+        actions.unpark.update(actions.settled.keys() - {parked.record.remote_id for parked in actions.park})
         apply(uow, actions, actor=desk.actor, cause="quarantine:retry")
         done = {record.remote_id for record in found.records}
         uow.quarantine.remove([item.item_id for item in items if item.remote_id in done])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sync_service.domain.errors import RecordError
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
 from sync_service.domain.outbox import EntryState
@@ -12,6 +13,7 @@ from sync_service.domain.planning import Incoming, PullPage, localise, unchanged
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream, StreamSpec
+from sync_service.engine.context import Normalise
 from sync_service.engine.stores import UnitOfWork
 
 Policies = Mapping[Stream, StreamPolicy]
@@ -49,6 +51,7 @@ def load_page(
     stream: Stream,
     records: Sequence[RemoteRecord],
     *,
+    normalise: Normalise,
     matches: Mapping[RemoteId, Match] | None = None,
 ) -> PullPage:
     """Everything :func:`plan_page` needs. With ``matches`` (the inventory pass) nothing is deferred again."""
@@ -70,7 +73,7 @@ def load_page(
     if unlinked:
         closed = uow.links.by_remote(stream, [i.record.remote_id for i in unlinked], closed=True)
         if matches is None:
-            matches, rows = _match(uow, spec, [i for i in unlinked if not i.missing])
+            matches, rows = _match(uow, normalise, spec, [i for i in unlinked if not i.missing])
     needed = [
         link.local_id
         for item in incoming
@@ -82,7 +85,7 @@ def load_page(
         needed.extend([match.local_id] if isinstance(match, Matched) else [c.local_id for c in match.candidates])
     needed = [local_id for local_id in needed if local_id not in rows]
     if needed:
-        rows.update(uow.staging.rows(stream, needed))
+        rows.update(canonical(normalise, stream, uow.staging.rows(stream, needed)))
     return PullPage(
         spec=spec,
         policy=policy,
@@ -98,8 +101,19 @@ def load_page(
     )
 
 
+def canonical(normalise: Normalise, stream: Stream, rows: Mapping[LocalId, Values]) -> dict[LocalId, Values]:
+    """Rows as the merge compares them; one that cannot be read stays as it is written."""
+    found: dict[LocalId, Values] = {}
+    for local_id, row in rows.items():
+        try:
+            found[local_id] = {**row, **normalise(stream, row)}
+        except RecordError:
+            found[local_id] = row
+    return found
+
+
 def _match(
-    uow: UnitOfWork, spec: StreamSpec, unlinked: Sequence[Incoming]
+    uow: UnitOfWork, normalise: Normalise, spec: StreamSpec, unlinked: Sequence[Incoming]
 ) -> tuple[dict[RemoteId, Match], dict[LocalId, Values]]:
     """Match what can be matched page by page; returns the matches and the candidate rows."""
     stream = spec.stream
@@ -107,7 +121,7 @@ def _match(
     if stream is Stream.ORGANIZATIONS or stream is Stream.GUARDIANS or not remotes:
         return {}, {}
     if stream is Stream.STUDENTS:
-        candidates = _students_by_strong_keys(uow, remotes)
+        candidates = canonical(normalise, stream, _students_by_strong_keys(uow, remotes))
         rejected = uow.matches.rejected_pairs(stream) if candidates else {}
         return match_students_strongly(remotes, candidates, rejected=rejected), candidates
     if stream in CANDIDATES_BY:
@@ -117,6 +131,7 @@ def _match(
         candidates = uow.staging.unlinked(stream)
     if not candidates:
         return {}, {}
+    candidates = canonical(normalise, stream, candidates)
     if stream is Stream.MARKS:
         return match_marks(remotes, candidates), candidates
     return match_by_key(spec, remotes, candidates), candidates

@@ -23,7 +23,7 @@ from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, Stre
 from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
-from sync_service.engine.loading import load_page
+from sync_service.engine.loading import canonical, load_page
 from sync_service.engine.stores import UnitOfWork
 
 RETRY_CHUNK = 1000
@@ -82,7 +82,7 @@ def _apply_pages(cycle: Cycle, stream: Stream, pages: Sequence[Page], *, suspici
             )
         for page in pages:
             brake(stream, [reject.signature for reject in page.rejects], of=len(page.records) + len(page.rejects))
-            actions = plan_page(load_page(uow, cycle.policies, stream, page.records))
+            actions = plan_page(load_page(uow, cycle.policies, stream, page.records, normalise=cycle.normalise))
             actions.quarantine.extend(_rejected(reject) for reject in page.rejects)
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             planned.append(actions)
@@ -126,7 +126,7 @@ def _plan_and_commit(
     records: Sequence[RemoteRecord],
     matches: Mapping[RemoteId, Match] | None,
 ) -> None:
-    actions = plan_page(load_page(uow, cycle.policies, stream, records, matches=matches))
+    actions = plan_page(load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise, matches=matches))
     # What was parked and is no news any more (its link is newer by now) leaves the inbox as well.
     actions.unpark.update(i for i, outcome in actions.settled.items() if outcome is Outcome.UNCHANGED)
     apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
@@ -145,8 +145,8 @@ def settle_students(cycle: Cycle) -> None:
         if not parked:
             return
         remotes = _values(parked)
-        free = uow.staging.unlinked(Stream.STUDENTS)
-        everyone = uow.staging.all_rows(Stream.STUDENTS)
+        free = canonical(cycle.normalise, Stream.STUDENTS, uow.staging.unlinked(Stream.STUDENTS))
+        everyone = canonical(cycle.normalise, Stream.STUDENTS, uow.staging.all_rows(Stream.STUDENTS))
         matches = match_students(
             remotes,
             free,
@@ -162,7 +162,7 @@ def settle_guardians(cycle: Cycle) -> None:
         parked = uow.inbox.parked(Stream.GUARDIANS, reason="inventory")
         if not parked:
             return
-        free = uow.staging.unlinked(Stream.GUARDIANS)
+        free = canonical(cycle.normalise, Stream.GUARDIANS, uow.staging.unlinked(Stream.GUARDIANS))
         matches: Mapping[RemoteId, Match] = {}
         if free:
             matches = match_guardians(
@@ -210,7 +210,9 @@ def settle_deletions(cycle: Cycle, stream: Stream) -> None:
             return
         actions = Actions(stream=stream)
         links = uow.links.by_remote(stream, [p.record.remote_id for p in parked])
-        rows = uow.staging.rows(stream, [link.local_id for link in links.values()])
+        rows = canonical(
+            cycle.normalise, stream, uow.staging.rows(stream, [link.local_id for link in links.values()])
+        )
         children = uow.staging.with_children(stream, [link.local_id for link in links.values()])
         conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}
         if deletions_pass(len(parked), of=uow.links.count(stream)):

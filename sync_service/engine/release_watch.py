@@ -13,6 +13,7 @@ from datetime import datetime
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase, MatchState
+from sync_service.domain.matching import pair_digest
 from sync_service.domain.records import Values
 from sync_service.domain.release_decisions import Origin, Person, Verdict, decide_arrival, decide_departure
 from sync_service.domain.releases import Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
@@ -55,7 +56,14 @@ def watch_releases(cycle: Cycle) -> None:
     if queries:
         answers = {answer.ref: answer for answer in cycle.remote.find_available(queries)}
     with cycle.write() as uow:
-        told = _settle(cycle, uow, watched, answers)
+        # Only what still is as it was asked about: people work while the region answers.
+        now = _collect(cycle, uow)
+        still = replace(
+            now,
+            arrivals=[a for a in now.arrivals if a in watched.arrivals],
+            departures=[d for d in now.departures if d in watched.departures],
+        )
+        told = _settle(cycle, uow, still, answers)
         cycle.probe("releases.before_commit")
         uow.commit()
     for notification, contacts in told:
@@ -119,7 +127,7 @@ def _settle(
     now = cycle.clock.now()
     directory = _directory(uow)
     grades = _grades(uow, watched.arrivals)
-    refused = _refused_persons(uow)
+    refused = _refused_persons(uow, watched.arrivals)
     confirmed = _confirmed_persons(uow)
     saved: list[Release] = []
     notes: list[Notification] = []
@@ -275,7 +283,7 @@ def _question(arrival: Arrival, person: Person) -> MatchCase:
         stream=Stream.STUDENTS,
         remote_id=RemoteId(PERSON_PREFIX + person.person_id),
         candidates=(Candidate(local_id=arrival.student_id, reasons=tuple(reasons), score=70),),
-        key_digest="",
+        key_digest=pair_digest({}, arrival.student),
     )
 
 
@@ -293,10 +301,11 @@ def _confirmed_persons(uow: UnitOfWork) -> dict[LocalId, str]:
     }
 
 
-def _refused_persons(uow: UnitOfWork) -> dict[LocalId, frozenset[str]]:
+def _refused_persons(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> dict[LocalId, frozenset[str]]:
     found: dict[LocalId, set[str]] = {}
-    for remote_id, local_id in uow.matches.rejected_pairs(Stream.STUDENTS):
-        if remote_id.startswith(PERSON_PREFIX):
+    digests = {arrival.student_id: pair_digest({}, arrival.student) for arrival in arrivals}
+    for (remote_id, local_id), digest in uow.matches.rejected_pairs(Stream.STUDENTS).items():
+        if remote_id.startswith(PERSON_PREFIX) and digests.get(local_id) == digest:
             found.setdefault(local_id, set()).add(remote_id.removeprefix(PERSON_PREFIX))
     return {local_id: frozenset(persons) for local_id, persons in found.items()}
 

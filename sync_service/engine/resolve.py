@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
 from sync_service.domain.errors import DecisionError, RecordError
-from sync_service.domain.links import Link, LinkChange, LinkState, NewLink, Snapshot
+from sync_service.domain.links import Link, LinkChange, LinkState, Snapshot
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.planning import DELETE_KINDS, DELETION, student_of
 from sync_service.domain.records import Values
@@ -86,6 +86,12 @@ def _fresh_row(desk: Desk, uow: UnitOfWork, conflict: Conflict, link: Link, stam
             f"Расхождение {conflict.conflict_id}: значения изменились, пока вы решали. Посмотрите новые.",
             stale=True,
         )
+    if conflict.kind in DELETE_KINDS and _deletion_is_stale(conflict, link, row):
+        raise DecisionError(
+            f"Расхождение {conflict.conflict_id}: запись в школе изменилась, пока вы решали. "
+            "Новые значения появятся после следующего обмена.",
+            stale=True,
+        )
     if row is not None and conflict.kind not in DELETE_KINDS:
         moved = tuple(replace(c, local=row.get(c.field)) for c in conflict.clashes)
         if moved != conflict.clashes:
@@ -96,6 +102,14 @@ def _fresh_row(desk: Desk, uow: UnitOfWork, conflict: Conflict, link: Link, stam
                 stale=True,
             )
     return row
+
+
+def _deletion_is_stale(conflict: Conflict, link: Link, row: Values | None) -> bool:
+    """Whether the row is not what the question showed: it is back, gone, or was edited since."""
+    if conflict.kind is ConflictKind.DELETED_IN_SCHOOL or row is None:
+        return (row is None) != (conflict.kind is ConflictKind.DELETED_IN_SCHOOL)
+    shown = link.base.local | {c.field: c.local for c in conflict.clashes}
+    return any(value != shown.get(name) for name, value in row.items())
 
 
 def _resolve_groups(
@@ -180,6 +194,16 @@ def _resolve_deletion(
     match conflict.kind, choices[0].side:
         case ConflictKind.DELETED_IN_SCHOOL, Side.LOCAL:
             uow.outbox.enqueue(conflict.stream, {link.local_id: (DELETION,)})
+            # The regional values the decision was made on are agreed to be known (invariant 3).
+            seen = {c.field: c.remote for c in conflict.clashes if c.field != DELETION}
+            base = Snapshot(link.base.local | seen, link.base.remote | seen)
+            uow.links.update(
+                [
+                    LinkChange(
+                        link_id=link.link_id, version=link.version, change_version=link.change_version, base=base
+                    )
+                ]
+            )
             pushed = (DELETION,)
         case ConflictKind.DELETED_IN_SCHOOL, _:
             restored = {c.field: c.remote for c in conflict.clashes if c.field != DELETION}
@@ -224,22 +248,11 @@ def _close(uow: UnitOfWork, link: Link) -> None:
 
 
 def _restore(uow: UnitOfWork, stream: Stream, link: Link, values: Values) -> None:
-    """Bring a deleted row back under a new local id: ids are never used twice."""
-    _close(uow, link)
-    (local_id,) = uow.staging.insert(stream, [values])
-    uow.links.insert(
-        stream,
-        [
-            NewLink(
-                local_id=local_id,
-                remote_id=link.remote_id,
-                base=Snapshot.agreed(values),
-                version=link.version,
-                change_version=link.change_version,
-                evidence="restored",
-                previous_id=link.link_id,
-            )
-        ],
+    """Bring a deleted row back under its own id: marks and movements of a pupil refer to it."""
+    uow.staging.restore(stream, link.local_id, values)
+    base = Snapshot.agreed(values)
+    uow.links.update(
+        [LinkChange(link_id=link.link_id, version=link.version, change_version=link.change_version, base=base)]
     )
 
 

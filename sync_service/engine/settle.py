@@ -13,7 +13,8 @@ from datetime import timedelta
 from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matching import Match, Matched
+from sync_service.domain.matches import Candidate
+from sync_service.domain.matching import Ambiguous, Match, Matched, contradictions
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
 from sync_service.domain.planning import localise, plan_page
 from sync_service.domain.records import Scalar, Values
@@ -22,7 +23,7 @@ from sync_service.domain.reports import WaitingFor
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle
-from sync_service.engine.loading import load_page, parents_of
+from sync_service.engine.loading import canonical, load_page, parents_of
 from sync_service.engine.ports import WriteResult, WriteStatus
 from sync_service.engine.stores import UnitOfWork
 
@@ -66,7 +67,14 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
         uow.quarantine.put(settlement.quarantine)
         _apply_acks(cycle, uow, stream, settlement.acks)
         if settlement.reread:
-            page = load_page(uow, cycle.policies, stream, settlement.reread, matches=settlement.matches)
+            page = load_page(
+                uow,
+                cycle.policies,
+                stream,
+                settlement.reread,
+                normalise=cycle.normalise,
+                matches=settlement.matches,
+            )
             apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
         if settlement.crowded:
             _move_up(uow, settlement.crowded)
@@ -92,6 +100,7 @@ def _judge(
 ) -> _Settlement:
     found = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
     linked = uow.links.by_remote(attempt.stream, list(fresh))
+    rows = canonical(cycle.normalise, attempt.stream, uow.staging.rows(attempt.stream, list(found)) if fresh else {})
     settlement = _Settlement()
     stored = [result.stored for result in results if result.stored is not None]
     parents = parents_of(uow, SPECS[attempt.stream], stored)
@@ -106,6 +115,15 @@ def _judge(
                 remote_id = result.remote_id or item.remote_id
                 record = None if remote_id is None else fresh.get(remote_id)
                 taken = record is not None and record.remote_id in linked and item.remote_id != record.remote_id
+                if record is None and item.op == "delete" and result.status is WriteStatus.NOT_FOUND:
+                    settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
+                    settlement.acked += 1
+                    _finish(settlement, entry)
+                    continue
+                other = item.remote_id is not None and remote_id != item.remote_id
+                if record is not None and other and not taken:
+                    settlement.reread.append(record)  # somebody else's record: it is news, not an answer
+                    taken = True
                 if taken and attempt.stream is Stream.MARKS:
                     settlement.crowded.append(item)
                     _try_again(settlement, cycle, entry)
@@ -115,7 +133,11 @@ def _judge(
                     continue
                 settlement.reread.append(record)
                 if result.status is WriteStatus.DUPLICATE:
-                    settlement.matches[record.remote_id] = Matched(item.local_id, "duplicate")
+                    match = _same(attempt.stream, item, record, rows.get(item.local_id, item.values))
+                    settlement.matches[record.remote_id] = match
+                    if isinstance(match, Ambiguous):
+                        _wait(settlement, entry, WaitingFor.DECISION, f"releases:{item.local_id}")
+                        continue
                 if result.status is WriteStatus.NOT_FOUND:
                     _retry(settlement, cycle, entry)
                 else:
@@ -132,6 +154,14 @@ def _judge(
             case WriteStatus.FAILED:
                 _retry(settlement, cycle, entry)
     return settlement
+
+
+def _same(stream: Stream, item: AttemptItem, record: RemoteRecord, row: Values) -> Match:
+    """The region calls a create a duplicate of ``record``; of pupils it does so by name and birth date alone."""
+    proven = item.values.get("person_id") is not None
+    if stream is Stream.STUDENTS and not proven and contradictions(record.values, row):
+        return Ambiguous((Candidate(local_id=item.local_id, reasons=("name_equal", "snils_differs"), score=50),))
+    return Matched(item.local_id, "duplicate")
 
 
 def _acknowledged(
@@ -225,7 +255,7 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
         stream=stream,
         policy=cycle.policies[stream],
         acks=tuple(acks),
-        rows=uow.staging.rows(stream, ids),
+        rows=canonical(cycle.normalise, stream, uow.staging.rows(stream, ids)),
         links=links,
         conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
     )
@@ -234,17 +264,17 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
 
 def _move_up(uow: UnitOfWork, marks: Sequence[AttemptItem]) -> None:
     """Give marks the next free place of their cell: the region counts another mark at theirs."""
-    cells = uow.staging.where(Stream.MARKS, "lesson_id", {mark.values["lesson_id"] for mark in marks})
+    ours = uow.staging.rows(Stream.MARKS, [mark.local_id for mark in marks])
+    cells = uow.staging.where(Stream.MARKS, "lesson_id", {row["lesson_id"] for row in ours.values()})
     last: dict[tuple[Scalar, Scalar], int] = {}
     for row in cells.values():
         cell = row["student_id"], row["lesson_id"]
         last[cell] = max(last.get(cell, 0), int(row["position"] or 1))
     changes: list[tuple[LocalId, Values]] = []
-    for mark in marks:
-        cell = mark.values["student_id"], mark.values["lesson_id"]
+    for mark_id, row in ours.items():
+        cell = row["student_id"], row["lesson_id"]
         last[cell] = last.get(cell, 0) + 1
-        if mark.local_id in cells:
-            changes.append((mark.local_id, {"position": last[cell]}))
+        changes.append((mark_id, {"position": last[cell]}))
     uow.staging.update(Stream.MARKS, changes)
 
 

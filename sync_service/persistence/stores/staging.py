@@ -154,6 +154,14 @@ class StagingRows:
             ids = self._tx.insert_new(shape.table, shape.columns, full)
         return [LocalId(i) for i in ids]
 
+    def restore(self, stream: Stream, local_id: LocalId, values: Values) -> None:
+        """A deleted row back under its own id: what refers to it finds it again."""
+        shape = shape_of(stream)
+        _check_names(shape, [values])
+        self._tx.mute_journal()
+        full = (local_id, self._tx.school, *(values.get(name, default) for name, default in shape.defaults))
+        self._tx.insert(shape.table, ("id", "school_id", *shape.columns), [full])
+
     def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None:
         merged: dict[LocalId, Values] = {}
         for local_id, values in changes:

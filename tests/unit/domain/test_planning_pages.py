@@ -387,11 +387,22 @@ def test_an_open_case_says_exactly_what_clashes_now(
 def test_a_decision_that_is_being_undone_is_left_alone() -> None:
     """Its group waits for the compensating change; the rest of the record flows."""
     conflict = case(LINK, Stream.MARKS, clash("3", "5"), state=ConflictState.UNDOING)
-    item = seen(Stream.MARKS, mark(value="2", comment="к/р"))
+    item = seen(Stream.MARKS, mark(value=str(LINK.base.remote["value"]), comment="к/р"))
     actions = plan_page(page(item, links=[LINK], rows={1: mark(value="3")}, conflicts=[conflict]))
     assert actions.updates == [(1, {"comment": "к/р"})]
     assert (actions.conflicts, actions.dirty) == ([], {})
     assert outcome(actions) is Outcome.CONFLICTS
+
+
+def test_an_undo_gives_way_to_an_edit_that_came_after_the_decision() -> None:
+    """The region has moved on: nothing is sent back, the case opens on what both sides hold now."""
+    conflict = case(LINK, Stream.MARKS, clash("3", "5"), state=ConflictState.UNDOING)
+    item = seen(Stream.MARKS, mark(value="2"))
+    actions = plan_page(page(item, links=[LINK], rows={1: mark(value="3")}, conflicts=[conflict]))
+    (again,) = actions.conflicts
+    assert again.state is ConflictState.OPEN
+    assert ("3", "2") in [(c.local, c.remote) for c in again.clashes]
+    assert actions.dirty == {}
 
 
 def test_a_record_seen_alive_on_both_sides_closes_its_delete_case() -> None:
