@@ -28,6 +28,7 @@ from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions
 from sync_service.engine.push import push_stream
 from sync_service.engine.release_watch import close_enrolled, watch_releases
 from sync_service.engine.stores import UnitOfWork
+from sync_service.engine.telling import tell_people
 
 P = ParamSpec("P")
 
@@ -56,6 +57,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
             _pull(cycle, wanted)
         if direction is not Direction.PULL:
             _push(cycle, wanted)
+            tell_people(cycle)
     except LoginNeeded as error:
         ended, report.error = RunStatus.LOGIN_NEEDED, str(error)
     except StopRequested as error:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_service.domain.outbox import EntryState
-from sync_service.domain.releases import ReleaseState
+from sync_service.domain.releases import OPEN_STATES, ReleaseState
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
 from sync_service.engine.queries_runs import RunRow, last_successes, run_rows
@@ -43,7 +43,8 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusTotals:
-    """Sums over the streams, and what waits for a person."""
+    """Sums over the streams, and what waits for a person. ``unwatched`` counts pupils the region does not know
+    and whose release nobody watches."""
 
     backlog: int
     conflicts: int
@@ -52,6 +53,7 @@ class StatusTotals:
     held: int
     matches: int
     releases: int
+    unwatched: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,8 @@ def school_status(db: Database, school: School, *, connection: str, now: datetim
     successes = last_successes(db, school.school_id, Stream)
     runs = run_rows(db, school, limit=1)
     with db.read(school.school_id) as uow:
-        streams = _streams(uow, now, successes)
+        watched, unwatched = _cards(uow)
+        streams = _streams(uow, now, successes, cards=watched + unwatched)
         totals = StatusTotals(
             **{
                 name: sum(getattr(entry, name) for entry in streams.values())
@@ -84,6 +87,7 @@ def school_status(db: Database, school: School, *, connection: str, now: datetim
             },
             matches=len(uow.matches.cases()),
             releases=_awaited(uow),
+            unwatched=unwatched,
         )
     return SchoolStatus(
         school=school.code,
@@ -116,7 +120,9 @@ def linked_records(db: Database, school: School) -> int:
         return sum(uow.links.count(stream) for stream in Stream)
 
 
-def _streams(uow: UnitOfWork, now: datetime, successes: Mapping[Stream, str]) -> dict[Stream, StreamStatus]:
+def _streams(
+    uow: UnitOfWork, now: datetime, successes: Mapping[Stream, str], *, cards: int
+) -> dict[Stream, StreamStatus]:
     backlog = dict.fromkeys(Stream, 0)
     waiting = dict.fromkeys(Stream, 0)
     held = dict.fromkeys(Stream, 0)
@@ -130,7 +136,7 @@ def _streams(uow: UnitOfWork, now: datetime, successes: Mapping[Stream, str]) ->
         held[stream] += count if state is EntryState.HELD else 0
     for (stream, reason), count in uow.inbox.counts().items():
         (held if reason == "held" else waiting)[stream] += count
-    waiting[Stream.STUDENTS] += _awaited(uow)
+    waiting[Stream.STUDENTS] += cards
     quarantined = dict.fromkeys(Stream, 0)
     for (stream, _), count in uow.quarantine.counts().items():
         quarantined[stream] += count
@@ -150,6 +156,19 @@ def _streams(uow: UnitOfWork, now: datetime, successes: Mapping[Stream, str]) ->
         )
         for stream in Stream
     }
+
+
+def _cards(uow: UnitOfWork) -> tuple[int, int]:
+    """Pupils the region does not know and who are not on their way, as a run counts them: those whose release is
+    watched, and those who wait for a person. None before the region's pupils were read for the first time."""
+    if uow.cursors.get(Stream.STUDENTS) is None:
+        return 0, 0
+    cards = uow.staging.unlinked(Stream.STUDENTS)
+    under_way = uow.outbox.by_local(Stream.STUDENTS, cards)
+    left = [student for student in cards if student not in under_way]
+    cases = uow.releases.by_student(left)
+    watched = sum(student in cases and cases[student].state in OPEN_STATES for student in left)
+    return watched, len(left) - watched
 
 
 def _awaited(uow: UnitOfWork) -> int:

@@ -63,11 +63,9 @@ def watch_releases(cycle: Cycle) -> None:
             arrivals=[a for a in now.arrivals if a in watched.arrivals],
             departures=[d for d in now.departures if d in watched.departures],
         )
-        told = _settle(cycle, uow, still, answers)
+        _settle(cycle, uow, still, answers)
         cycle.probe("releases.before_commit")
         uow.commit()
-    for notification, contacts in told:
-        cycle.notifier.tell(cycle.school.code, notification, contacts)
 
 
 def _collect(cycle: Cycle, uow: UnitOfWork) -> _Watched:
@@ -120,10 +118,8 @@ def _query(ref: str, student: Values) -> PersonQuery:
     )
 
 
-def _settle(
-    cycle: Cycle, uow: UnitOfWork, watched: _Watched, answers: Mapping[str, PersonAnswer]
-) -> list[tuple[Notification, list[str]]]:
-    """Write the new states; returns what people are to be told after the commit."""
+def _settle(cycle: Cycle, uow: UnitOfWork, watched: _Watched, answers: Mapping[str, PersonAnswer]) -> None:
+    """Write the new states, and what people are to be told of them."""
     now = cycle.clock.now()
     directory = _directory(uow)
     grades = _grades(uow, watched.arrivals)
@@ -186,8 +182,8 @@ def _settle(
         uow.audit.append(
             [AuditEntry(act=Act.RELEASE.value, actor=cycle.actor, cause=cycle.report.run_id, items=items)]
         )
-    fresh = uow.notifications.add(notes) if notes else []
-    return [(n, uow.notifications.contacts(n.role.value, n.class_name)) for n in fresh]
+    if notes:
+        uow.notifications.add(notes)
 
 
 def _directory(uow: UnitOfWork) -> _Directory:

@@ -347,8 +347,10 @@ notifications = Table(
     _text("class_name", null=True),
     _text("severity"),
     _moment("created_at"),
+    _moment("told_at", null=True),
     UniqueConstraint("key", "school_id"),
 )
+_index("ix_notifications_untold", notifications, "school_id", where="told_at IS NULL")
 
 # -- who changed or saw what ------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sync_service.engine.ports import Notification, Role
 from sync_service.persistence.moments import moment, stamp
@@ -11,11 +12,23 @@ from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
 _KNOWN = "SELECT key FROM notifications WHERE school_id = ? AND key {texts}"
+_UNTOLD = (
+    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
+    " WHERE t.school_id = ? AND t.told_at IS NULL ORDER BY t.id"
+)
+_TOLD = "UPDATE notifications SET told_at = ? WHERE school_id = ? AND key {texts}"
 _CONTACTS = "SELECT t.address FROM contacts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
 _LATEST = (
     "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
     " WHERE t.school_id = ? {conditions} ORDER BY t.id DESC {limit}"
 )
+
+
+def _notification(row: Sequence[Any]) -> tuple[datetime, Notification]:
+    at, key, role, subject, body, class_name, severity = row
+    return moment(at), Notification(
+        key=key, role=Role(role), subject=subject, text=body, class_name=class_name, severity=severity
+    )
 
 
 class Notifications:
@@ -45,13 +58,12 @@ class Notifications:
         rows = self._tx.search(_CONTACTS, ("t.role = ?", str(role)), ("t.class_name = ?", class_name))
         return [address for (address,) in rows]
 
+    def untold(self) -> list[Notification]:
+        return [_notification(row)[1] for row in self._tx.query(_UNTOLD, self._tx.school)]
+
+    def told(self, keys: Iterable[str]) -> None:
+        if listed := list(keys):
+            self._tx.run(_TOLD, stamp(self._tx.now()), self._tx.school, listed)
+
     def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]:
-        return [
-            (
-                moment(at),
-                Notification(
-                    key=key, role=Role(role), subject=subject, text=body, class_name=class_name, severity=severity
-                ),
-            )
-            for at, key, role, subject, body, class_name, severity in self._tx.search(_LATEST, limit=limit)
-        ]
+        return [_notification(row) for row in self._tx.search(_LATEST, limit=limit)]

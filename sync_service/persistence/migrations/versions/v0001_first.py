@@ -422,9 +422,17 @@ def upgrade() -> None:
         sa.Column("class_name", sa.Text(), nullable=True),
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("told_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_notifications_school_id"),
         sa.PrimaryKeyConstraint("id", name="pk_notifications"),
         sa.UniqueConstraint("key", "school_id", name="uq_notifications_key_school_id"),
+    )
+    op.create_index(
+        "ix_notifications_untold",
+        "notifications",
+        ["school_id"],
+        sqlite_where=sa.text("told_at IS NULL"),
+        postgresql_where=sa.text("told_at IS NULL"),
     )
     op.create_table(
         "organizations",
