@@ -19,6 +19,7 @@ CONNECTIONS = {
     "login_needed": "нужен вход: ecp-sync connection login",
     "unknown": "связь ещё не проверялась",
 }
+UNWATCHED = "дополните карточки или уберите watch_from"
 
 
 def status(ctx: typer.Context, school: SchoolCode = None, config: Config = None, as_json: AsJson = False) -> int:
@@ -74,6 +75,7 @@ def _render(view: SchoolStatus, zone: str) -> None:
             ("возможные двойники", totals.matches, "ecp-sync matches list"),
             ("не отчислены прежней школой", totals.releases, "ecp-sync releases list"),
             ("карантин", totals.quarantined, "ecp-sync quarantine list"),
+            ("ученики, которых ГИС не знает и которых никто не ждёт", totals.unwatched, UNWATCHED),
         )
         if count
     ]

@@ -244,3 +244,15 @@ def test_a_file_of_another_kind_is_refused(office: Office, content: bytes | None
     document = office.json("import", "list.csv", code=1)
     assert document["error"]["kind"] == "FileRejected"
     assert document["error"]["message"] in office.told
+
+
+def test_status_names_the_pupils_nobody_watches(office: Office) -> None:
+    """With the way out, in the list of what waits for a person."""
+    office.agreed()
+    assert "никто не ждёт" not in office.must("status")
+    office.sql(
+        "INSERT INTO students (school_id, last_name, first_name, incomplete) VALUES (1, 'Новенький', 'Пётр', 1)"
+    )
+    waiting = office.json("sync")["streams"]["students"]["waiting"]
+    assert waiting == {"decision": 1}
+    assert "никто не ждёт: 1 (дополните карточки или уберите watch_from)" in office.must("status")

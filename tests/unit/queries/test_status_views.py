@@ -144,3 +144,20 @@ def test_runs_are_listed_newest_first_with_their_sums(world: World) -> None:
     assert (newest.id, newest.received, newest.applied, newest.status) == (report.run_id, 1, 1, "succeeded")
     assert oldest.received == 0
     assert len(run_rows(world.db, world.school, limit=1)) == 1
+
+
+def test_a_card_nobody_watches_waits_in_the_status_as_in_the_run(world: World) -> None:
+    """A pupil the region does not know, with a card too incomplete to send, is counted the same by both."""
+    scenes.agreed(world)
+    world.insert("students", **PUPIL | {"snils": None, "first_name": "Олег"}, incomplete=True)
+    report = world.sync()
+    view = look(world)
+    assert report.stream(Stream.STUDENTS).waiting == {"decision": 1}
+    assert (view.streams["students"].waiting, view.totals.unwatched, view.totals.releases) == (1, 1, 0)
+
+
+def test_nobody_is_unknown_to_a_region_that_was_never_read(world: World) -> None:
+    """Before the first run a card is a change on its way and not a question to a person."""
+    world.insert("students", **PUPIL, incomplete=True)
+    view = look(world)
+    assert (view.streams["students"].backlog, view.totals.waiting, view.totals.unwatched) == (1, 0, 0)
