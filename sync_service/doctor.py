@@ -7,7 +7,9 @@ else is still looked at. Nothing is changed unless ``fix`` asks for it.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +116,20 @@ def _database_file(settings: Settings) -> Iterator[Finding]:
         yield error("database", f"В файл {file} нельзя писать.", "Дайте службе право на запись в этот файл.")
     if not file.exists():
         yield error("database", f"Базы данных {file} ещё нет.", "Создайте её: ecp-sync migrate.")
+    yield from _readable_by_others(file)
     yield _space(folder)
+
+
+def _readable_by_others(file: Path) -> Iterator[Finding]:
+    """The database and its log hold personal data; on Windows the folder's rights decide, not these bits."""
+    if os.name != "posix":
+        return
+    family = [file.with_name(file.name + ending) for ending in ("", "-wal", "-shm")]
+    open_ones = [one for one in family if one.exists() and one.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
+    if open_ones:
+        names = ", ".join(str(one) for one in open_ones)
+        remedy = f"Закройте доступ: chmod 600 {shlex.join(str(one) for one in open_ones)}"
+        yield warning("database", f"Базу данных могут читать другие пользователи компьютера: {names}.", remedy)
 
 
 def _space(folder: Path) -> Finding:

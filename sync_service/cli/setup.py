@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -103,7 +104,8 @@ def _write(path: Path, text: str) -> None:
             problems = [problem.replace(str(draft), str(path)) for problem in error.problems]
             raise ConfigError(problems) from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
+    # Its owner alone may read it: a database_url may hold a password.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

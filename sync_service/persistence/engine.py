@@ -11,8 +11,9 @@ acknowledged page costs one fsync per thousand records.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -24,6 +25,7 @@ from sync_service.domain.errors import ConfigError, DatabaseBusy, FatalError
 
 BUSY_SECONDS = 30
 CACHE_KIB = 32 * 1024
+OWNER_ONLY = 0o600  # the database holds personal data and the token
 CHECKPOINT_PAGES = 8000  # 32 MiB of log before a checkpoint: fewer rewrites of the same index pages
 
 # SQLSTATEs after which the same transaction may succeed: serialization, deadlock, lock timeout, lost connection.
@@ -72,6 +74,13 @@ def create(text: str, *, durable: bool = True) -> Engine:
 def _sqlite(url: URL, durable: bool) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
 
+    def reserve(*_: object) -> None:
+        """A new file is nobody else's to read from its first byte; SQLite gives -wal and -shm the same mode."""
+        file = url.database or ""
+        if not file.startswith("file:"):
+            with suppress(OSError):  # it is there, or SQLite itself says why it cannot be
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+
     def prepare(driver: Any, _record: object) -> None:
         cursor = driver.cursor()
         for pragma in (
@@ -89,6 +98,7 @@ def _sqlite(url: URL, durable: bool) -> Engine:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
 
+    event.listen(engine, "do_connect", reserve)
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine

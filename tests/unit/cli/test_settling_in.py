@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,30 @@ def test_init_writes_a_configuration_that_works(empty_folder: Office) -> None:
     (school,) = empty_folder.json("schools", "list")
     assert (school["code"], school["name"], school["connection"]) == ("school-900", 'Школа "№ 900"', "login_needed")
     assert (empty_folder.folder / "ecp-sync.sqlite").exists()
+
+
+def test_init_makes_files_that_only_their_owner_may_read(empty_folder: Office) -> None:
+    """Settings, database and its log, whatever the umask of the person who types."""
+    former = os.umask(0)
+    try:
+        empty_folder.must("init", *ANSWERS)
+        with closing(sqlite3.connect(empty_folder.folder / "ecp-sync.sqlite")) as reader:
+            reader.execute("SELECT count(*) FROM students").fetchall()
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in empty_folder.folder.iterdir()}
+    finally:
+        os.umask(former)
+    assert set(modes) >= {"config.toml", "ecp-sync.sqlite", "ecp-sync.sqlite-wal"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_doctor_warns_of_a_database_others_may_read(office: Office) -> None:
+    """With the command that closes it; a closed one is not mentioned."""
+    file = office.folder / "school.sqlite"
+    assert "chmod" not in str(office.json("doctor", code=1))
+    file.chmod(0o644)
+    (found,) = [one for one in office.json("doctor", code=1)["findings"] if "chmod 600" in one["remedy"]]
+    assert (found["area"], found["level"]) == ("database", "warning")
+    assert str(file) in found["remedy"]
 
 
 def test_init_never_replaces_a_configuration(empty_folder: Office) -> None:
