@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -57,13 +58,14 @@ def sync(
         one = one_school(service, school)
         before = open_decisions(service.db, one)
         report = _run(service, one, streams, direction, quiet=shell.as_json)
-        new = open_decisions(service.db, one) - before
+        after = open_decisions(service.db, one)
+    new = after - before
     shell.show(report.to_json(), lambda: render_report(report))
     busy = [stream.value for stream in streams if stream not in report.streams]
     if busy:
         output.note(f"Заняты другой сверкой и пропущены: {', '.join(busy)}.")
     if not shell.as_json:
-        output.note(failures.of_report(report))
+        output.note(failures.of_report(report, open_questions=bool(after)))
         if new:
             output.note(f"Новое, что ждёт человека: {len(new)}. Посмотреть: ecp-sync status.")
     return of_report(report, new_decisions=bool(new))
@@ -164,6 +166,10 @@ def render_report(report: RunReport) -> None:
         )
     elif report.status is RunStatus.SUCCEEDED:
         output.say("Ни в школе, ни в ГИС ничего не изменилось.")
+    waiting = _waiting(report)
+    if waiting:
+        reasons = ", ".join(f"{words.WAITING[why]}: {count}" for why, count in sorted(waiting.items()))
+        output.say(f"Ещё не согласовано {sum(waiting.values())}. Из них {reasons}.")
     releases = report.releases
     if releases.not_released or releases.released or releases.enrolled:
         output.say(
@@ -172,6 +178,14 @@ def render_report(report: RunReport) -> None:
         )
     if report.error:
         output.say(f"  ({report.error})")
+
+
+def _waiting(report: RunReport) -> Counter[str]:
+    """Reason → records of all streams that wait for it."""
+    waiting: Counter[str] = Counter()
+    for entry in report.streams.values():
+        waiting.update(entry.waiting)
+    return waiting
 
 
 def _figures(entry: StreamReport) -> tuple[object, ...]:

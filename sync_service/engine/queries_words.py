@@ -150,10 +150,10 @@ RUN_STATUS: dict[str, str] = {
 }
 
 WAITING: dict[str, str] = {
-    WaitingFor.PARENT: "ждут связанной записи",
+    WaitingFor.PARENT: "ждут связанную запись",
     WaitingFor.PERMIT: "ждут разрешения",
-    WaitingFor.RELEASE: "ждут отчисления прежней школой",
-    WaitingFor.LOGIN: "ждут входа в ГИС",
+    WaitingFor.RELEASE: "ждут прежнюю школу",
+    WaitingFor.LOGIN: "ждут входа",
     WaitingFor.BLACKOUT: "ждут конца запретного времени",
     WaitingFor.DECISION: "ждут решения",
 }

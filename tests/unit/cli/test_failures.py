@@ -9,8 +9,9 @@ import pytest
 from sync_service.cli.exit_codes import ExitCode, of_error
 from sync_service.cli.failures import of_report, of_sync_error, of_unexpected
 from sync_service.domain import errors
-from sync_service.domain.reports import RunReport, RunStatus
+from sync_service.domain.reports import RunReport, RunStatus, WaitingFor
 from sync_service.domain.school_files import FileRejected
+from sync_service.engine.queries_words import WAITING
 
 LATIN_WORD = re.compile(r"(?<![\w-])[a-z]{3,}(?![\w-])")
 OURS = {
@@ -78,6 +79,11 @@ def test_a_mistake_of_the_program_quotes_nothing() -> None:
     failure = of_unexpected(ValueError("Ёлкина Анна 112-233-445 95"))
     assert "Ёлкина" not in failure.message + failure.detail
     assert failure.code is ExitCode.FAILED
+
+
+def test_every_reason_to_wait_has_words() -> None:
+    assert set(WAITING) == set(WaitingFor)
+    assert all(words.startswith("ждут ") for words in WAITING.values())
 
 
 @pytest.mark.parametrize("status", list(RunStatus))

@@ -31,6 +31,27 @@ def test_a_green_run_is_zero_and_balances(office: Office) -> None:
     assert "Всё сверено" in (office.must("sync") + office.told)
 
 
+def test_a_run_that_leaves_something_waiting_does_not_call_everything_agreed(office: Office) -> None:
+    """How many wait and for what is said, now and by ``runs show``."""
+    office.agreed()
+    office.sql(
+        "INSERT INTO students (school_id, last_name, first_name, incomplete) VALUES (1, 'Новенький', 'Пётр', 1)"
+    )
+    office.must("sync")
+    assert "Обмен завершён." in office.told
+    assert "Всё сверено" not in office.said + office.told
+    assert "Ещё не согласовано 1. Из них ждут решения: 1." in office.said
+    (newest,) = office.json("runs", "list", "--limit", "1")
+    assert "Из них ждут решения: 1." in office.must("runs", "show", newest["id"])
+
+
+def test_an_old_question_is_not_everything_agreed_either(office: Office) -> None:
+    office.clashing()
+    office.must("sync")
+    assert "Обмен завершён." in office.told
+    assert "Всё сверено" not in office.told
+
+
 def test_the_answer_alone_stands_on_standard_output(office: Office) -> None:
     """What is said beside it goes to standard error."""
     office.clashing()
