@@ -70,8 +70,7 @@ def of_sync_error(error: SyncError) -> Failure:
         case DecisionError() | FileRejected():  # these speak Russian
             return Failure(kind=kind, code=code, message=str(error))
         case ConfigError(problems=problems):
-            message = "Настройки нужно исправить; проверить их: ecp-sync check-config."
-            return Failure(kind=kind, code=code, message=message, problems=tuple(problems))
+            return Failure(kind=kind, code=code, message=_what_to_mend(problems), problems=tuple(problems))
         case _:
             return Failure(kind=kind, code=code, message=_sentence(error), detail=str(error))
 
@@ -84,6 +83,19 @@ def of_unexpected(error: Exception) -> Failure:
         message="Ошибка программы. Запустите ecp-sync doctor и сообщите разработчику, что делали.",
         detail=f"mistake of the program: {type(error).__name__}",
     )
+
+
+def _what_to_mend(problems: list[str]) -> str:
+    """A problem that one command of ours ends is answered with that command."""
+    match problems:
+        case [only] if "no such file" in only and "ecp-sync init" in only:
+            return "Файла настроек нет. Создайте его: ecp-sync init; если он в другом месте, укажите --config."
+        case [only] if "schema none" in only and "ecp-sync migrate" in only:
+            return "В базе данных ещё нет таблиц. Создайте их: ecp-sync migrate."
+        case [only] if "ecp-sync migrate" in only:
+            return "База данных от другой версии программы. Обновите её: ecp-sync migrate."
+        case _:
+            return "Настройки нужно исправить; проверить их: ecp-sync check-config."
 
 
 def _sentence(error: SyncError) -> str:

@@ -95,8 +95,10 @@ def test_every_problem_of_a_configuration_is_told_at_once(empty_folder: Office) 
 
 
 def test_a_missing_configuration_names_the_next_step(empty_folder: Office) -> None:
-    assert empty_folder.run("status") == 78
-    assert "ecp-sync init" in empty_folder.told
+    """In the first line, before the technical words."""
+    for line in ("status", "sync", "doctor", "check-config"):
+        assert empty_folder.run(line) == 78
+        assert "ecp-sync init" in empty_folder.told.splitlines()[0]
 
 
 def test_the_configuration_is_found_where_it_is_named(empty_folder: Office) -> None:
@@ -119,9 +121,18 @@ def test_json_may_stand_before_the_command(office: Office) -> None:
 def test_an_old_database_is_refused_until_migrated(empty_folder: Office) -> None:
     empty_folder.write_config(CONFIG)
     assert empty_folder.run("status") == 78
-    assert "migrate" in empty_folder.told
+    assert "ещё нет таблиц" in empty_folder.told.splitlines()[0]
+    assert "ecp-sync migrate" in empty_folder.told.splitlines()[0]
     assert empty_folder.json("migrate")["revision"]
     empty_folder.must("status")
+
+
+def test_a_database_of_another_version_is_not_called_a_wrong_setting(office: Office) -> None:
+    office.sql("UPDATE alembic_version SET version_num = '0000'")
+    assert office.run("status") == 78
+    first = office.told.splitlines()[0]
+    assert "другой версии" in first
+    assert "ecp-sync migrate" in first
 
 
 def test_check_config_needs_no_database(empty_folder: Office) -> None:
