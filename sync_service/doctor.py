@@ -11,6 +11,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,8 +125,12 @@ def _readable_by_others(file: Path) -> Iterator[Finding]:
     """The database and its log hold personal data; on Windows the folder's rights decide, not these bits."""
     if os.name != "posix":
         return
-    family = [file.with_name(file.name + ending) for ending in ("", "-wal", "-shm")]
-    open_ones = [one for one in family if one.exists() and one.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
+    open_ones = []
+    for one in (file.with_name(file.name + ending) for ending in ("", "-wal", "-shm")):
+        with suppress(FileNotFoundError):  # a log goes away with the last connection
+            found = one.stat()
+            if found.st_size and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                open_ones.append(one)
     if open_ones:
         names = ", ".join(str(one) for one in open_ones)
         remedy = f"Закройте доступ: chmod 600 {shlex.join(str(one) for one in open_ones)}"

@@ -54,6 +54,14 @@ def test_doctor_warns_of_a_database_others_may_read(office: Office) -> None:
     assert str(file) in found["remedy"]
 
 
+def test_an_empty_database_file_gives_nothing_away(empty_folder: Office) -> None:
+    """Its tables are missing; that others may read nothing is no second finding."""
+    empty_folder.write_config(CONFIG)
+    (empty_folder.folder / "school.sqlite").touch(mode=0o644)
+    findings = empty_folder.json("doctor", code=1)["findings"]
+    assert [one["remedy"] for one in findings if one["area"] == "database"] == ["Создайте их: ecp-sync migrate."]
+
+
 def test_init_never_replaces_a_configuration(empty_folder: Office) -> None:
     empty_folder.write_config("mine")
     assert empty_folder.run("init", *ANSWERS) == 1
