@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from sync_service.cli import output
+from sync_service.cli.exit_codes import ExitCode
+from sync_service.cli.failures import Failure
 from sync_service.cli.options import AsJson, Config
 from sync_service.cli.shell import Shell
 
@@ -28,7 +33,31 @@ def simulator(ctx: typer.Context) -> int:
     """Учебная ГИС: условный договор с состоянием, сценариями и сбоями (параметры: simulator --help)."""
     from connectors.ecp.simulator import serve
 
-    return serve(ctx.args)
+    try:
+        return serve(ctx.args)
+    except OverflowError as error:
+        if "port" not in str(error):  # the socket's words; a date near the end of time overflows too
+            raise
+        raise typer.BadParameter("--port: ожидается число от 0 до 65535") from None
+    except OSError as error:
+        as_json = Shell.of(ctx, None, as_json=False).as_json
+        output.print_failure(_not_serving(error), as_json=as_json)
+        return ExitCode.FAILED
+
+
+def _not_serving(error: OSError) -> Failure:
+    messages = {
+        errno.EADDRINUSE: "Порт уже занят другой программой. Укажите другой: --port ЧИСЛО (0 — любой свободный).",
+        errno.EACCES: "Нет права на этот порт или файл. Укажите порт от 1024 (--port) и доступный файл (--state).",
+    }
+    return Failure(
+        kind=type(error).__name__,
+        code=ExitCode.FAILED,
+        message=messages.get(
+            error.errno or 0, "Учебная ГИС не запустилась. Проверьте --host, --port и --state и повторите."
+        ),
+        detail=os.strerror(error.errno) if error.errno else "",
+    )
 
 
 def demo(

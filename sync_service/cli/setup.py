@@ -58,9 +58,12 @@ def init(
         "organization_id": _answer(organization_id, "--organization-id", "Номер организации в ГИС"),
         "base_url": _answer(base_url, "--base-url", "Адрес ГИС"),
     }
-    _write(
-        shell.config, TEMPLATE.format(**{key: json.dumps(text, ensure_ascii=False) for key, text in answers.items()})
-    )
+    text = TEMPLATE.format(**{key: json.dumps(answer, ensure_ascii=False) for key, answer in answers.items()})
+    try:
+        _write(shell.config, text)
+    except OSError as error:
+        output.print_failure(_not_written(shell.config, error), as_json=shell.as_json)
+        return ExitCode.FAILED
     with shell.service(create=True) as service:
         schools = [school.code for school in service.schools()]
         database = service.db.engine.url.render_as_string(hide_password=True)
@@ -78,6 +81,15 @@ def _already_there(config: Path) -> Failure:
         kind="FileExists",
         code=ExitCode.FAILED,
         message=f"Файл {config} уже есть, он не изменён. Проверить его: ecp-sync check-config.",
+    )
+
+
+def _not_written(config: Path, error: OSError) -> Failure:
+    return Failure(
+        kind=type(error).__name__,
+        code=ExitCode.FAILED,
+        message=f"Файл {config} нельзя создать. Нужно право на запись в эту папку или другая: --config FILE.",
+        detail=error.strerror or "",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 
@@ -94,3 +95,19 @@ def test_the_simulator_reads_its_own_options(capsys: pytest.CaptureFixture[str])
     assert run(["simulator", "--help"]) == 0
     assert "--population" in capsys.readouterr().out
     assert run(["simulator", "--population", "huge"]) == 2
+
+
+def test_a_busy_port_is_a_sentence_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1; nobody is told that the program is broken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["simulator", "--population", "small", "--port", str(port)]) == 1
+    told = capsys.readouterr().err
+    assert "Порт уже занят" in told
+    assert "--port" in told
+
+
+@pytest.mark.parametrize("port", ["65536", "-5"])
+def test_an_impossible_port_is_a_wrong_command_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulator", "--population", "small", "--port", port]) == 2
+    assert "от 0 до 65535" in capsys.readouterr().err

@@ -78,6 +78,15 @@ def test_init_with_impossible_answers_writes_nothing(empty_folder: Office) -> No
     assert "code" in empty_folder.told
 
 
+def test_init_where_nothing_may_be_written_says_what_to_do(empty_folder: Office) -> None:
+    """Exit code 1 and the next step; a folder that cannot be, because a file has its name."""
+    (empty_folder.folder / "taken").write_text("a file")
+    assert empty_folder.run("init", *ANSWERS, "--config", "taken/config.toml") == 1
+    assert "нельзя создать" in empty_folder.told.splitlines()[0]
+    assert "--config" in empty_folder.told.splitlines()[0]
+    assert "Ошибка программы" not in empty_folder.told
+
+
 def test_init_asks_nobody_when_nobody_is_there(empty_folder: Office) -> None:
     assert empty_folder.run("init", *ANSWERS[2:]) == 2
     assert "--code" in empty_folder.told
