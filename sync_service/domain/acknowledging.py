@@ -10,21 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sync_service.domain.actions import DELETE_KINDS, Actions, Incoming, student_of
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Conflict, ConflictState
+from sync_service.domain.linked import base_before, form_link, review_conflict
 from sync_service.domain.links import EMPTY, Link, LinkChange, LinkId, LinkState, LocalId, RemoteId, Snapshot
 from sync_service.domain.matching import Matched
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem
-from sync_service.domain.planning import (
-    DELETE_KINDS,
-    Actions,
-    Incoming,
-    base_before,
-    form_link,
-    review_conflict,
-    student_of,
-)
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream

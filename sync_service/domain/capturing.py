@@ -10,20 +10,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sync_service.domain.actions import DELETION, DELETION_FIELD, Actions, Incoming, close_conflict
 from sync_service.domain.conflicts import Conflict, ConflictKind
+from sync_service.domain.deletions import ask_about_deletion, close_link
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
+from sync_service.domain.linked import plan_linked
 from sync_service.domain.links import Link, LinkId, LocalId
-from sync_service.domain.planning import (
-    DELETION,
-    DELETION_FIELD,
-    Actions,
-    Incoming,
-    ask_about_deletion,
-    close_conflict,
-    close_link,
-    plan_linked,
-)
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 
+from sync_service.domain.actions import DELETE_KINDS, DELETION
 from sync_service.domain.capturing import last_seen, unreadable
 from sync_service.domain.conflicts import Conflict, ConflictState
 from sync_service.domain.errors import RecordError
@@ -19,7 +20,6 @@ from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
 from sync_service.domain.matching import NoLesson, WhichLesson
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem, Entry, EntryState
-from sync_service.domain.planning import DELETE_KINDS, DELETION
 from sync_service.domain.policies import Owner, StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.reports import WaitingFor

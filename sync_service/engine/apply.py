@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sync_service.domain.actions import DELETION, Actions, student_of
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.conflicts import ConflictState
 from sync_service.domain.links import LinkId, LocalId, NewLink, Snapshot
 from sync_service.domain.matches import MatchState
-from sync_service.domain.planning import DELETION, Actions, student_of
 from sync_service.domain.streams import Stream, children_of
 from sync_service.engine.stores import UnitOfWork
 

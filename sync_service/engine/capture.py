@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sync_service.domain.actions import DELETION
 from sync_service.domain.capturing import CapturePage, plan_capture
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId
 from sync_service.domain.matching import NoLesson, WhichLesson, place_cell
 from sync_service.domain.outbox import Entry, EntryState
-from sync_service.domain.planning import DELETION
 from sync_service.domain.records import Values
 from sync_service.domain.streams import BOTH_WAYS, Stream
 from sync_service.engine.apply import apply

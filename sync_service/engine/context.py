@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 
+from sync_service.domain.actions import Actions
 from sync_service.domain.errors import StopRequested
 from sync_service.domain.links import RemoteId, SchoolId
-from sync_service.domain.planning import Actions
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome, RunReport

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sync_service.domain.actions import Incoming, localise
 from sync_service.domain.errors import RecordError
+from sync_service.domain.linked import unchanged_in_region
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
 from sync_service.domain.outbox import EntryState
-from sync_service.domain.planning import Incoming, PullPage, localise, unchanged_in_region
+from sync_service.domain.planning import PullPage
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream, StreamSpec

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from sync_service.domain.actions import Actions
 from sync_service.domain.conflicts import Conflict, ConflictKind
+from sync_service.domain.deletions import ask_about_deletion, plan_deletion
 from sync_service.domain.errors import ContractError, CursorExpired, SyncError
 from sync_service.domain.guards import deletions_pass
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
 from sync_service.domain.matching import Match, match_guardians, match_students
 from sync_service.domain.merging import merge
-from sync_service.domain.planning import Actions, ask_about_deletion, plan_deletion, plan_page
+from sync_service.domain.planning import plan_page
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
 from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions

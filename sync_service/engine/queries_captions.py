@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from sync_service.domain.actions import student_of
 from sync_service.domain.links import LocalId
-from sync_service.domain.planning import student_of
 from sync_service.domain.records import Scalar, Values
 from sync_service.domain.streams import SPECS, Stream
 from sync_service.engine import queries_words as words

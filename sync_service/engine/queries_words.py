@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sync_service.domain.actions import DELETION_FIELD
 from sync_service.domain.conflicts import ConflictKind, ConflictState
 from sync_service.domain.matches import MatchState
-from sync_service.domain.planning import DELETION_FIELD
 from sync_service.domain.records import Scalar
 from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
 from sync_service.domain.reports import RunStatus, WaitingFor

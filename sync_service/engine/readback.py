@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sync_service.domain.actions import localise
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.outbox import Attempt, AttemptItem
-from sync_service.domain.planning import localise
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Scalar
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sync_service.domain.actions import DELETE_KINDS, DELETION, student_of
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
 from sync_service.domain.errors import DecisionError, RecordError
 from sync_service.domain.links import Link, LinkChange, LinkState, Snapshot
 from sync_service.domain.outbox import EntryState
-from sync_service.domain.planning import DELETE_KINDS, DELETION, student_of
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine.decisions import Desk, journal, not_found

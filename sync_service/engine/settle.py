@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
+from sync_service.domain.actions import localise
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched, contradictions
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
-from sync_service.domain.planning import localise, plan_page
+from sync_service.domain.planning import plan_page
 from sync_service.domain.records import Scalar, Values
 from sync_service.domain.releases import ReleaseState
 from sync_service.domain.reports import WaitingFor

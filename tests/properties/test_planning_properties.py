@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_service.domain.actions import Actions, Incoming
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId, Snapshot
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched
-from sync_service.domain.planning import Actions, Incoming, PullPage, plan_page
+from sync_service.domain.planning import PullPage, plan_page
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, Stream
 from tests.unit.domain.sketches import POLICIES, by_remote, open_cases, seen

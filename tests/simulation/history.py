@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from sync_service.domain.actions import DELETE_KINDS
 from sync_service.domain.conflicts import Choice, Conflict, Side
 from sync_service.domain.errors import DecisionError, OutcomeUnknown, RateLimited, SyncError, TransientError
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import MatchState
-from sync_service.domain.planning import DELETE_KINDS
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
 from sync_service.engine import decide_matches, resolve

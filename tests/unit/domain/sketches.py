@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mappings import load_mappings
+from sync_service.domain.actions import Incoming
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId, Snapshot
-from sync_service.domain.planning import Incoming
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from sync_service.domain.acknowledging import Acknowledged, AckPage, acknowledged_base, plan_acks
+from sync_service.domain.actions import Actions
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.links import EMPTY, Link, LinkState, LocalId, RemoteId, Snapshot
 from sync_service.domain.outbox import AttemptItem
-from sync_service.domain.planning import Actions
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from tests.unit.domain.sketches import POLICIES, by_local, case, linked, open_cases, pupil

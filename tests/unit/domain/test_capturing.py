@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from sync_service.domain.actions import DELETION
 from sync_service.domain.capturing import Captured, CapturePage, last_seen, plan_capture
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.errors import RecordError
 from sync_service.domain.links import Link, LinkState, LocalId, Snapshot
-from sync_service.domain.planning import DELETION
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from tests.unit.domain.sketches import POLICIES, by_local, case, linked, open_cases, pupil

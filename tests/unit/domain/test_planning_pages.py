@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from sync_service.domain.actions import Actions, Incoming, localise
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId, Snapshot
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched, pair_digest
-from sync_service.domain.planning import Actions, Incoming, PullPage, localise, plan_page
+from sync_service.domain.planning import PullPage, plan_page
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from sync_service.domain.actions import DELETION, Actions, Incoming
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
+from sync_service.domain.deletions import plan_deletion
 from sync_service.domain.links import Link, LinkChange, LinkState, LocalId, Snapshot
-from sync_service.domain.planning import DELETION, Actions, Incoming, PullPage, plan_deletion, plan_page
+from sync_service.domain.planning import PullPage, plan_page
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
 from sync_service.domain.streams import SPECS, Stream

@@ -1,0 +1,109 @@
+"""Deletions: what follows when one side no longer has a record (invariants 1 and 4).
+
+A pupil is never deleted; a record that was changed on the other side is a question, never a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sync_service.domain.actions import DELETION, DELETION_FIELD, Actions, Incoming, audit_item, touch
+from sync_service.domain.audit import Act
+from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, stamp_of
+from sync_service.domain.links import (
+    EMPTY,
+    Link,
+    LinkChange,
+    LinkState,
+)
+from sync_service.domain.merging import merge
+from sync_service.domain.policies import StreamPolicy
+from sync_service.domain.records import Values
+from sync_service.domain.reports import Outcome
+from sync_service.domain.streams import RemoteRecord
+
+
+def plan_deletion(actions: Actions, link: Link, row: Values, record: RemoteRecord) -> None:
+    """Carry out a deletion the guard has let pass."""
+    actions.deletes.append(link.local_id)
+    close_link(actions, link, record, before=row)
+    actions.unpark.add(link.remote_id)
+    actions.settle(link.remote_id, Outcome.APPLIED)
+
+
+def close_link(
+    actions: Actions, link: Link, record: RemoteRecord | None = None, *, before: Values | None = None
+) -> None:
+    """The record is gone on both sides; the link stays as the proof. ``record`` is the tombstone, if seen,
+    ``before`` the row when it is deleted here now."""
+    actions.link_changes.append(
+        LinkChange(
+            link_id=link.link_id,
+            version=record.version if record else link.version,
+            change_version=record.change_version if record else link.change_version,
+            state=LinkState.TOMBSTONED,
+        )
+    )
+    row = link.base.local
+    actions.audit.append(
+        audit_item(actions.stream, Act.DELETE, link.local_id, link.remote_id, row, EMPTY, before=before)
+    )
+
+
+def plan_deleted_here(
+    actions: Actions, policy: StreamPolicy, link: Link, item: Incoming, conflict: Conflict | None
+) -> Outcome:
+    """The row is gone here and the region sent the record again: unchanged there, the deletion travels."""
+    changed = merge(policy, link.base, link.base.local, item.values)
+    if conflict is None and not changed.pull and not changed.clashes:
+        touch(actions, link, item.record)
+        return Outcome.UNCHANGED
+    actions.link_changes.append(
+        LinkChange(link_id=link.link_id, version=item.record.version, change_version=item.record.change_version)
+    )
+    ask_about_deletion(actions, link, item.values, conflict, ConflictKind.DELETED_IN_SCHOOL)
+    return Outcome.CONFLICTS
+
+
+def ask_about_deletion(
+    actions: Actions, link: Link, surviving: Values, conflict: Conflict | None, kind: ConflictKind
+) -> None:
+    """One case «deleted here, changed there» (or the reverse); it holds the whole record."""
+    here = kind is ConflictKind.DELETED_IN_SCHOOL
+    clashes = (
+        FieldClash(
+            field=DELETION_FIELD,
+            group=DELETION,
+            local="deleted" if here else "kept",
+            remote="kept" if here else "deleted",
+            has_base=True,
+        ),
+        *(
+            FieldClash(
+                field=name,
+                group=DELETION,
+                local=None if here else value,
+                remote=value if here else None,
+                base_local=link.base.local.get(name),
+                base_remote=link.base.remote.get(name),
+                has_base=True,
+            )
+            for name, value in surviving.items()
+            if name not in link.base.local or value != (link.base.remote if here else link.base.local)[name]
+        ),
+    )
+    if conflict is not None and stamp_of(conflict.kind, clashes) == conflict.stamp:
+        return
+    if conflict is not None:
+        actions.conflicts.append(replace(conflict, kind=kind, clashes=clashes, state=ConflictState.OPEN))
+        return
+    actions.conflicts.append(
+        Conflict(
+            conflict_id=0,
+            stream=actions.stream,
+            link_id=link.link_id,
+            local_id=link.local_id,
+            kind=kind,
+            clashes=clashes,
+        )
+    )
