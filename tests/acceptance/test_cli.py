@@ -186,9 +186,9 @@ def test_a_second_ctrl_c_ends_at_once(school: Installation, region: Simulator) -
     school.config.write_text(config, encoding="utf-8")
     region.admin("POST", "faults", {"rules": [{**SLOW_PAGES, "params": {"seconds": 25}}]})
     running = school.start("sync")
-    wait_for(lambda: sql(school, "SELECT 1 FROM leases WHERE holder IS NOT NULL"), "the leases")
+    wait_for(lambda: region.admin("GET", "faults")["rules"][0]["fired"], "a request the region keeps waiting")
     running.terminate()
-    wait_for(lambda: running.err, "the first answer")
+    wait_for(lambda: "Останавливаемся" in "".join(running.err), "the first answer")
     running.terminate()
     assert running.wait(20) == 1
     region.admin("DELETE", "faults")
