@@ -123,6 +123,11 @@ class Service:
     def policies(self) -> dict[Stream, StreamPolicy]:
         return {stream: mapping.policy for stream, mapping in self.mappings.items()}
 
+    @cached_property
+    def fingerprints(self) -> dict[Stream, str]:
+        """Of every mapping table with its code tables: another one means that records read differently."""
+        return {stream: mapping.fingerprint for stream, mapping in self.mappings.items()}
+
     def normalise(self, stream: Stream, values: Values) -> Values:
         """Staging values in canonical form; RecordError for what no record may hold."""
         return self.mappings[stream].normalise_local(values)
@@ -151,6 +156,7 @@ class Service:
             clock=self.clock,
             actor=actor,
             remote=self.remote(school),
+            fingerprints=self.fingerprints,
         )
 
     # Work
@@ -192,6 +198,7 @@ class Service:
                 wait=TELLING_PERIODS * period if wait is None else wait,
                 stop=stop or threading.Event(),
                 skip_busy=skip_busy,
+                fingerprints=self.fingerprints,
                 probe=self._probe,
             )
         )

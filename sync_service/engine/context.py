@@ -82,6 +82,8 @@ class Cycle:
     tally: Tally
     fence: Fence | None = None
     actor: str = "system"
+    attended: bool = False  # a person started this run and watches it
+    fingerprints: Mapping[Stream, str] = field(default_factory=dict)  # of the mapping tables; absent: unknown
     stop: threading.Event = field(default_factory=threading.Event)
     probe: Callable[[str], None] = nothing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
@@ -27,6 +27,7 @@ class Desk:
     clock: Clock
     actor: str
     remote: RemoteSystem | None = None
+    fingerprints: Mapping[Stream, str] = field(default_factory=dict)  # of the mapping tables
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -12,7 +12,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
@@ -26,6 +26,7 @@ from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.engine.stores import Database, Fence
 
+UNATTENDED = frozenset({"schedule", "start", "login", "catch_up"})  # triggers behind which nobody watches
 TAKEN_OVER = "another run has taken over the streams of this one; what was durable stays, the other run goes on"
 
 
@@ -51,6 +52,7 @@ class Job:
     stop: threading.Event
     skip_busy: bool = False
     actor: str = "system"
+    fingerprints: Mapping[Stream, str] = field(default_factory=dict)
     probe: Callable[[str], None] = nothing
 
 
@@ -166,6 +168,8 @@ def _cycle(job: Job, report: RunReport, fence: Fence, stop: threading.Event) -> 
         tally=Tally(report=report),
         fence=fence,
         actor=job.actor,
+        attended=job.trigger not in UNATTENDED,
+        fingerprints=job.fingerprints,
         stop=stop,
         probe=job.probe,
     )

@@ -1,7 +1,7 @@
-"""Tables: ``staging`` belongs to the school, ``state`` to synchronisation; both live in one database."""
+"""Tables: ``staging`` belongs to the school, ``state`` and ``review`` to synchronisation; one database."""
 
-from sync_service.persistence.schema import state
+from sync_service.persistence.schema import review, state
 from sync_service.persistence.schema.staging import LOCAL_ONLY, LOOK_UP, STAGING
 from sync_service.persistence.schema.types import metadata
 
-__all__ = ["LOCAL_ONLY", "LOOK_UP", "STAGING", "metadata", "state"]
+__all__ = ["LOCAL_ONLY", "LOOK_UP", "STAGING", "metadata", "review", "state"]
