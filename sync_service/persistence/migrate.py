@@ -5,6 +5,8 @@ All of it is one transaction on both engines: a migration that is interrupted le
 
 from __future__ import annotations
 
+import threading
+
 from sqlalchemy import Connection, Engine, inspect, text
 
 from sync_service.domain.errors import ConfigError
@@ -14,6 +16,7 @@ from sync_service.persistence.triggers import install_triggers, verify_triggers
 HEAD = "0002"
 SCRIPTS = "sync_service.persistence:migrations"
 _LOCK = 4_917_365_201  # any number, the same in every version: one migration at a time on PostgreSQL
+_ONE_AT_A_TIME = threading.Lock()  # Alembic keeps the migration under way in globals of its modules
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -40,7 +43,7 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with connected(engine, writing=True) as connection:
+    with _ONE_AT_A_TIME, connected(engine, writing=True) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         found = _revision(connection)
