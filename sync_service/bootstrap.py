@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.school_files import FileRejected, ParsedClassReport, ParsedPupilList
 from sync_service.domain.streams import Stream
-from sync_service.engine.context import School, nothing
+from sync_service.engine.context import School, never, nothing
 from sync_service.engine.cycle import Direction
 from sync_service.engine.decisions import Desk
 from sync_service.engine.leased_run import Job, run_leased
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sync_service.persistence import SqlDatabase
 
 TELLING_PERIODS = 3.5  # a run is dead when its heartbeat stands still for three
+CLOSING_SECONDS = 45.0  # who only watches waits longer: a long transaction keeps a heartbeat waiting too
 
 
 class Service:
@@ -171,11 +172,12 @@ class Service:
         wait: float | None = None,
         stop: threading.Event | None = None,
         skip_busy: bool = False,
+        blackout: Callable[[], bool] = never,
     ) -> RunReport:
         """One cycle now; its report is on record.
 
         ``wait`` is seconds for streams that another run holds; None is as long as it takes to tell a dead run,
-        whose leases are taken over, from a living one.
+        whose leases are taken over, from a living one. The run ends at its next page when ``blackout`` says so.
 
         Raises what :func:`sync_service.engine.leased_run.run_leased` raises.
         """
@@ -200,11 +202,22 @@ class Service:
                 skip_busy=skip_busy,
                 fingerprints=self.fingerprints,
                 probe=self._probe,
+                blackout=blackout,
             )
         )
         if report.status is RunStatus.LOGIN_NEEDED:
             note_rejection(store, {None if before is None else before[1], self._tokens[school.code].last_saved})
         return report
+
+    def close_dead_runs(self, school: School) -> int:
+        """Close the rows of runs whose process has died and free their streams; returns how many rows.
+
+        A process is dead when this one has seen its heartbeat stand still for ``CLOSING_SECONDS``, so this is to be
+        called every few seconds.
+        """
+        silence = max(CLOSING_SECONDS, TELLING_PERIODS * self.settings.schedule.heartbeat)
+        self.db.leases.free_dead(school.school_id, now=self.clock.monotonic(), silence=silence)
+        return self.db.runs.recover(school.school_id)
 
     def login(self, school: School, refresh_token: str) -> None:
         """Prove a refresh token with one request and keep it.

@@ -33,7 +33,8 @@ def show_list(
         schools = chosen_schools(service, school)
         zones = {one.code: one.zone for one in schools}
         rows = [row for one in schools for row in run_rows(service.db, one, limit=limit)]
-    rows = sorted(rows, key=lambda row: row.started_at, reverse=True)[:limit]
+    if len(schools) > 1:  # rows of one school are in the order of their start, even after the clock was set back
+        rows = sorted(rows, key=lambda row: row.started_at, reverse=True)[:limit]
 
     def render() -> None:
         if not rows:
@@ -70,10 +71,12 @@ def show_one(
 ) -> int:
     """Одна сверка по потокам."""
     from sync_service.domain.errors import DecisionError
+    from sync_service.engine.queries_runs import run_report
 
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        report = service.db.runs.get(run_id)
+        found = (run_report(service.db, one, run_id) for one in service.schools())
+        report = next((report for report in found if report is not None), None)
         if report is None:
             raise DecisionError(f"Сверки {run_id} нет. Посмотрите список: ecp-sync runs list.")
     shell.show(report.to_json(), lambda: render_report(report))

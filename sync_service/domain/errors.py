@@ -16,6 +16,7 @@
     ├── DecisionError       a person's decision cannot be carried out as asked
     ├── ConfigError         the configuration is wrong: report every problem at once
     ├── StopRequested       the process was asked to end: stop at this page boundary
+    │   └── BlackoutBegan   … or the hours have begun in which nothing may run
     └── FatalError          stop the run
 
 Messages carry identifiers, the reason and the next step; never personal data and never response bodies.
@@ -106,6 +107,10 @@ class ConfigError(SyncError):
 
 class StopRequested(SyncError):
     """The process was asked to end; everything up to the last page is durable."""
+
+
+class BlackoutBegan(StopRequested):
+    """A blackout window has begun: what is left waits for its end."""
 
 
 class FatalError(SyncError):

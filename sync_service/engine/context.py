@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sync_service.domain.actions import Actions
-from sync_service.domain.errors import StopRequested
+from sync_service.domain.errors import BlackoutBegan, LeaseLost, StopRequested
 from sync_service.domain.links import RemoteId, SchoolId
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
@@ -24,6 +24,11 @@ Normalise = Callable[[Stream, Values], Values]
 
 def nothing(point: str) -> None:
     """A probe that does nothing; tests put a crash here."""
+
+
+def never() -> bool:
+    """No blackout."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,7 @@ class Cycle:
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)  # of the mapping tables; absent: unknown
     stop: threading.Event = field(default_factory=threading.Event)
     probe: Callable[[str], None] = nothing
+    blackout: Callable[[], bool] = never  # whether nothing may run now
 
     def write(self, *, own: bool = True) -> AbstractContextManager[UnitOfWork]:
         """A unit of work that keeps nothing once the lease is lost."""
@@ -94,11 +100,20 @@ class Cycle:
     def read(self) -> AbstractContextManager[UnitOfWork]:
         return self.db.read(self.school.school_id)
 
+    def check_lease(self) -> None:
+        """Raise LeaseLost when another run has taken over: asked before anything leaves this process, for what has
+        left no transaction can take back."""
+        if self.fence is not None and not self.db.leases.holds(self.school.school_id, self.fence):
+            raise LeaseLost("another run has taken over; nothing more is sent")
+
     def today(self) -> date:
         """The school's calendar day."""
         return self.clock.today(self.school.zone)
 
     def check_stop(self) -> None:
-        """Raise StopRequested when the process is to end; called between pages and batches."""
+        """Raise StopRequested when the process is to end or a blackout has begun; called between pages and
+        batches."""
         if self.stop.is_set():
             raise StopRequested("the run was asked to stop; it goes on from here next time")
+        if self.blackout():
+            raise BlackoutBegan("a blackout has begun; the run goes on from here at its end")

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import ParamSpec
 
 from sync_service.domain.errors import (
+    BlackoutBegan,
     LeaseLost,
     LoginNeeded,
     StopRequested,
@@ -23,6 +24,7 @@ from sync_service.domain.releases import OPEN_STATES
 from sync_service.domain.reports import Outcome, RunReport, RunStatus, WaitingFor
 from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
 from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
+from sync_service.engine.clock_watch import mind_the_clock
 from sync_service.engine.context import Cycle
 from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions, settle_guardians, settle_students
 from sync_service.engine.push import push_stream
@@ -52,6 +54,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
     for stream in wanted:
         report.stream(stream)
     ended: RunStatus | None = None
+    stuck: WaitingFor | None = None
     try:
         if direction is not Direction.PUSH:
             _pull(cycle, wanted)
@@ -59,13 +62,14 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
             _push(cycle, wanted)
             tell_people(cycle)
     except LoginNeeded as error:
-        ended, report.error = RunStatus.LOGIN_NEEDED, str(error)
+        ended, report.error, stuck = RunStatus.LOGIN_NEEDED, str(error), WaitingFor.LOGIN
     except StopRequested as error:
         ended, report.error = RunStatus.INTERRUPTED, str(error)
+        stuck = WaitingFor.BLACKOUT if isinstance(error, BlackoutBegan) else None
     except SyncError as error:
         ended, report.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"
     with cycle.read() as uow:
-        _count_backlog(uow, cycle, login_needed=ended is RunStatus.LOGIN_NEEDED)
+        _count_backlog(uow, cycle, stuck)
     report.status = ended or report.conclude()
     report.finished_at = cycle.clock.now().isoformat()
 
@@ -134,6 +138,7 @@ def _place(cycle: Cycle, streams: list[Stream], changed: list[Stream]) -> None:
 
 def _push(cycle: Cycle, streams: list[Stream]) -> None:
     both = [stream for stream in streams if stream in BOTH_WAYS]
+    mind_the_clock(cycle)
     _place(cycle, [stream for stream in both if stream in CELL_STREAMS], [])
     for stream in both:
         _guarded(cycle, stream, capture, cycle, [stream])
@@ -166,16 +171,17 @@ _OUTCOMES = {
 }
 
 
-def _count_backlog(uow: UnitOfWork, cycle: Cycle, *, login_needed: bool) -> None:
-    """What is still in the outbox counts under the reason why it is there; rejected ones are the quarantine's."""
+def _count_backlog(uow: UnitOfWork, cycle: Cycle, stuck: WaitingFor | None) -> None:
+    """What is still in the outbox counts under the reason why it is there; rejected ones are the quarantine's.
+    ``stuck`` is what kept the run from sending what was ready to go."""
     report = cycle.report
     for (stream, state, reason), count in uow.outbox.counts().items():
         if stream not in report.streams or state not in _OUTCOMES:
             continue
         entry = report.stream(stream)
-        stuck_at_login = login_needed and state in (EntryState.PENDING, EntryState.RETRY)
-        entry.push.add("waiting" if stuck_at_login else _OUTCOMES[state], count)
-        why = WaitingFor.LOGIN if stuck_at_login else reason
+        ready = state in (EntryState.PENDING, EntryState.RETRY)
+        entry.push.add("waiting" if stuck and ready else _OUTCOMES[state], count)
+        why = stuck if stuck and ready else reason
         if why is not None:
             entry.waiting[why.value] = entry.waiting.get(why.value, 0) + count
     for (stream, reason_parked), count in uow.inbox.counts().items():

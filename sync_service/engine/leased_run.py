@@ -21,7 +21,7 @@ from sync_service.domain.errors import AlreadyRunning, FatalError, SyncError
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.context import Cycle, Normalise, School, Tally, nothing
+from sync_service.engine.context import Cycle, Normalise, School, Tally, never, nothing
 from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.engine.stores import Database, Fence
@@ -54,6 +54,7 @@ class Job:
     actor: str = "system"
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)
     probe: Callable[[str], None] = nothing
+    blackout: Callable[[], bool] = never
 
 
 class StopOfRun(threading.Event):
@@ -140,7 +141,8 @@ def _run_on_record(job: Job, report: RunReport, fence: Fence, heartbeat: Heartbe
         if heartbeat.lost and report.status in (RunStatus.INTERRUPTED, RunStatus.FAILED):
             report.status, report.error = RunStatus.INTERRUPTED, TAKEN_OVER
         report.finished_at = job.clock.now().isoformat()
-        job.db.runs.finish(job.school.school_id, report)
+        if not job.db.runs.finish(job.school.school_id, report):
+            report.status, report.error = RunStatus.INTERRUPTED, TAKEN_OVER
 
 
 @contextmanager
@@ -172,6 +174,7 @@ def _cycle(job: Job, report: RunReport, fence: Fence, stop: threading.Event) -> 
         fingerprints=job.fingerprints,
         stop=stop,
         probe=job.probe,
+        blackout=job.blackout,
     )
 
 

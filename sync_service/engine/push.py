@@ -134,8 +134,9 @@ def idempotency_key(school: str, stream: Stream, items: Sequence[WriteItem]) -> 
 
 def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
     attempt = prepared.attempt
+    cycle.probe("push.before_send")
+    cycle.check_lease()  # a process that slept since: its batch is read back and sent by the run that took over
     try:
-        cycle.probe("push.before_send")
         results = cycle.remote.write(stream, prepared.items, key=attempt.key)
         cycle.probe("push.after_send")
     except OutcomeUnknown:

@@ -75,7 +75,7 @@ def plain(view: Any) -> Any:
 
 def school_status(db: Database, school: School, *, connection: str, now: datetime) -> SchoolStatus:
     """How a school stands at ``now`` (aware)."""
-    successes = last_successes(db, school.school_id, Stream)
+    successes = last_successes(db, school.school_id, Stream, until=now)
     runs = run_rows(db, school, limit=1)
     with db.read(school.school_id) as uow:
         watched, unwatched = _cards(uow)

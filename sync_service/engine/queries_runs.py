@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sync_service.domain.links import SchoolId
 from sync_service.domain.reports import PullCounts, PushCounts, RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
-from sync_service.engine.stores import Database
+from sync_service.engine.stores import NO_LAST_WORD, Database
 
 # A run that ended early may not have reached a stream it names.
 _CAME_TO_ITS_END = frozenset({RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS, RunStatus.HELD})
+CLOCKS_DIFFER = timedelta(minutes=5)  # of machines that are in order
 _LOOK_BACK = (50, 500, 5000)  # runs; a stream that is read once a day is some hundred runs away
 
 
@@ -39,11 +41,42 @@ class RunRow:
 
 def run_rows(db: Database, school: School, *, limit: int = 20) -> list[RunRow]:
     """The latest runs of a school, newest first."""
-    return [_row(report) for report in db.runs.latest(school.school_id, limit)]
+    return [_row(report) for report in _seen_now(db, school.school_id, db.runs.latest(school.school_id, limit))]
 
 
-def last_successes(db: Database, school: SchoolId, streams: Iterable[Stream]) -> dict[Stream, str]:
-    """Stream → end of the newest run that went through it without an error; absent when there is none."""
+def run_report(db: Database, school: School, run_id: str) -> RunReport | None:
+    """One run of the school as it is known now."""
+    report = db.runs.get(run_id)
+    return None if report is None or report.school != school.code else _seen_now(db, school.school_id, [report])[0]
+
+
+def _seen_now(db: Database, school: SchoolId, reports: list[RunReport]) -> list[RunReport]:
+    """The same reports; a run whose process gives no sign of life is not shown as running, although nobody has
+    closed its row yet. A row may have been closed between the two looks, so it is read again."""
+    if not any(report.status is RunStatus.RUNNING for report in reports):
+        return reports
+    alive = db.leases.alive(school)
+    return [
+        report if report.status is not RunStatus.RUNNING or report.run_id in alive else _left(db, report)
+        for report in reports
+    ]
+
+
+def _left(db: Database, report: RunReport) -> RunReport:
+    again = db.runs.get(report.run_id) or report
+    if again.status is not RunStatus.RUNNING:
+        return again
+    return replace(again, status=RunStatus.INTERRUPTED, error=NO_LAST_WORD)
+
+
+def last_successes(
+    db: Database, school: SchoolId, streams: Iterable[Stream], *, until: datetime | None = None
+) -> dict[Stream, str]:
+    """Stream → end of the newest run that went through it without an error; absent when there is none.
+
+    A run that ended after ``until`` did so by a clock that was ahead: how fresh it left a stream nobody knows.
+    """
+    latest = None if until is None else until + CLOCKS_DIFFER
     missing = set(streams)
     found: dict[Stream, str] = {}
     seen = 0
@@ -51,6 +84,8 @@ def last_successes(db: Database, school: SchoolId, streams: Iterable[Stream]) ->
         reports = db.runs.latest(school, limit)
         for report in reports[seen:]:
             if report.status not in _CAME_TO_ITS_END or report.finished_at is None:
+                continue
+            if latest is not None and datetime.fromisoformat(report.finished_at) > latest:
                 continue
             for stream, entry in report.streams.items():
                 if stream in missing and entry.error is None:

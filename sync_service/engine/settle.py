@@ -149,7 +149,7 @@ def _judge(
                 settlement.not_released.append(item.local_id)
                 _wait(settlement, entry, WaitingFor.RELEASE, f"releases:{item.local_id}")
             case WriteStatus.WINDOW_CLOSED:
-                _wait(settlement, entry, WaitingFor.PERMIT, "classes")
+                _wait_for_journal(settlement, cycle, entry)
             case WriteStatus.INVALID:
                 _reject(settlement, attempt.stream, item, entry, result)
             case WriteStatus.FAILED:
@@ -220,6 +220,15 @@ def _retry(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
 def _wait(settlement: _Settlement, entry: Entry | None, reason: WaitingFor, key: str) -> None:
     if entry is not None:
         settlement.changed.append(replace(entry, state=EntryState.WAITING, waiting=reason, waits_for=key))
+
+
+def _wait_for_journal(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
+    """By our day the journal is open, by the region's it is not: its clock may be minutes behind at midnight, ours
+    a day ahead. So the entry asks again: in an hour, then once a day, until our own rules hold it back."""
+    _wait(settlement, entry, WaitingFor.PERMIT, "classes")
+    if entry is not None:
+        again = timedelta(hours=1) if entry.tries <= 1 else timedelta(days=1)
+        settlement.changed[-1] = replace(settlement.changed[-1], not_before=cycle.clock.now() + again)
 
 
 def _reject(

@@ -246,6 +246,11 @@ class OutboxStore(Protocol):
         """Waiting entries whose ``waits_for`` is one of ``keys`` become pending (None: in every stream)."""
         ...
 
+    def wake_timed(self) -> int:
+        """Entries that are to be tried again at a moment, or wait for a permit, become pending: the clock by which
+        that was decided was wrong."""
+        ...
+
     def counts(self) -> dict[tuple[Stream, EntryState, WaitingFor | None], int]: ...
 
     def oldest(self) -> dict[Stream, datetime]:
@@ -424,6 +429,9 @@ class Fence:
     streams: tuple[Stream, ...]
 
 
+NO_LAST_WORD = "the process of this run ended without a word; what was durable stays, the next run goes on from there"
+
+
 class Leases(Protocol):
     """One run per school and stream (invariant 12). A holder is dead when its counter stands still for three
     periods of the observer's monotonic clock."""
@@ -448,17 +456,30 @@ class Leases(Protocol):
 
     def release(self, school: SchoolId, fence: Fence) -> None: ...
 
+    def holds(self, school: SchoolId, fence: Fence) -> bool:
+        """Whether the fence is still the newest one: to be asked before anything that no transaction can take
+        back."""
+        ...
+
+    def alive(self, school: SchoolId) -> frozenset[str]:
+        """Holders that have given a sign of life within minutes, by wall clocks: for views only."""
+        ...
+
 
 class RunStore(Protocol):
     def start(self, school: SchoolId, report: RunReport, trigger: str) -> None: ...
 
-    def finish(self, school: SchoolId, report: RunReport) -> None: ...
+    def finish(self, school: SchoolId, report: RunReport) -> bool:
+        """The last word of a run; False when another run has closed the row meanwhile: it stays as it is."""
+        ...
 
     def recover(self, school: SchoolId) -> int:
         """Runs left «running» by a dead process become «interrupted»; returns how many."""
         ...
 
-    def latest(self, school: SchoolId, limit: int = 20) -> list[RunReport]: ...
+    def latest(self, school: SchoolId, limit: int = 20) -> list[RunReport]:
+        """Newest first, in the order in which they were started, whatever the clock said."""
+        ...
 
     def get(self, run_id: str) -> RunReport | None: ...
 

@@ -12,6 +12,7 @@ def tell_people(cycle: Cycle) -> None:
         contacts = [uow.notifications.contacts(n.role.value, n.class_name) for n in waiting]
     if not waiting:
         return
+    cycle.check_lease()
     for notification, addresses in zip(waiting, contacts, strict=True):
         cycle.notifier.tell(cycle.school.code, notification, addresses)
     with cycle.write() as uow:

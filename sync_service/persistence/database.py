@@ -45,7 +45,7 @@ class SqlDatabase:
         new_ref: Callable[[], str] = _new_ref,
     ) -> None:
         self.engine = engine
-        self.leases = SqlLeases(engine)
+        self.leases = SqlLeases(engine, now=now)
         self.runs = SqlRuns(engine)
         self.schools = Schools(engine)
         self._dialect = dialect_of(engine)

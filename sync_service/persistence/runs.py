@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, desc, insert, select, update
+from sqlalchemy import Engine, desc, func, insert, select, update
 
 from sync_service.domain.links import SchoolId
 from sync_service.domain.reports import (
@@ -17,6 +17,7 @@ from sync_service.domain.reports import (
     StreamReport,
 )
 from sync_service.domain.streams import Stream
+from sync_service.engine.stores import NO_LAST_WORD
 from sync_service.persistence.engine import connected
 from sync_service.persistence.json_text import dump, load
 from sync_service.persistence.moments import moment, stamp
@@ -53,20 +54,25 @@ class SqlRuns:
         self._engine = engine
 
     def start(self, school: SchoolId, report: RunReport, trigger: str) -> None:
+        newest = select(func.coalesce(func.max(runs.c.seq), 0) + 1).where(runs.c.school_id == school)
+        row = {"run_id": report.run_id, "school_id": school, "trigger": trigger, **_columns(report)}
         with connected(self._engine, writing=True) as connection:
-            connection.execute(
-                insert(runs).values(run_id=report.run_id, school_id=school, trigger=trigger, **_columns(report))
-            )
+            connection.execute(insert(runs).values(seq=newest.scalar_subquery(), **row))
             connection.commit()
 
-    def finish(self, school: SchoolId, report: RunReport) -> None:
+    def finish(self, school: SchoolId, report: RunReport) -> bool:
         with connected(self._engine, writing=True) as connection:
-            connection.execute(
+            done = connection.execute(
                 update(runs)
-                .where(runs.c.run_id == report.run_id, runs.c.school_id == school)
+                .where(
+                    runs.c.run_id == report.run_id,
+                    runs.c.school_id == school,
+                    runs.c.status == RunStatus.RUNNING.value,
+                )
                 .values(**_columns(report))
             )
             connection.commit()
+        return bool(done.rowcount)
 
     def recover(self, school: SchoolId) -> int:
         """Runs left «running» by a dead process become «interrupted»; returns how many.
@@ -75,17 +81,16 @@ class SqlRuns:
         holder) is alive and stays as it is.
         """
         alive = select(leases.c.holder).where(leases.c.school_id == school, leases.c.holder.is_not(None))
+        left = select(runs.c.report).where(
+            runs.c.school_id == school, runs.c.status == RunStatus.RUNNING.value, runs.c.run_id.not_in(alive)
+        )
+        with connected(self._engine, writing=False) as connection:
+            if connection.execute(left).first() is None:  # the usual case takes no writer's lock
+                return 0
         with connected(self._engine, writing=True) as connection:
-            left = connection.execute(
-                select(runs.c.report).where(
-                    runs.c.school_id == school,
-                    runs.c.status == RunStatus.RUNNING.value,
-                    runs.c.run_id.not_in(alive),
-                )
-            ).scalars()
-            reports = [report_from_json(load(text)) for text in left]
+            reports = [report_from_json(load(text)) for text in connection.execute(left).scalars()]
             for report in reports:
-                closed = replace(report, status=RunStatus.INTERRUPTED)
+                closed = replace(report, status=RunStatus.INTERRUPTED, error=NO_LAST_WORD)
                 connection.execute(update(runs).where(runs.c.run_id == report.run_id).values(**_columns(closed)))
             connection.commit()
         return len(reports)
@@ -95,7 +100,7 @@ class SqlRuns:
         query = (
             select(runs.c.report)
             .where(runs.c.school_id == school)
-            .order_by(desc(runs.c.started_at), desc(runs.c.run_id))
+            .order_by(desc(runs.c.seq), desc(runs.c.started_at), desc(runs.c.run_id))
             .limit(limit)
         )
         with connected(self._engine, writing=False) as connection:

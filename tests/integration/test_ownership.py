@@ -97,6 +97,30 @@ def test_a_beating_holder_lives_for_ever(database: SchoolDatabase) -> None:
         assert one.leases.beat(database.school, held)
 
 
+def test_a_dead_holder_loses_all_its_streams(database: SchoolDatabase) -> None:
+    """Whoever takes one of them frees the rest, and the late holder may not even send."""
+    one, two, three = (Observer(database, name) for name in ("one", "two", "three"))
+    held = one.acquire(MARKS, PUPILS)
+    assert one.leases.holds(database.school, held)
+    two.acquire(MARKS, wait=60)
+    assert not one.leases.holds(database.school, held)
+    assert three.acquire(PUPILS).streams == (PUPILS,)
+
+
+def test_who_only_watches_frees_the_streams_of_the_dead(database: SchoolDatabase) -> None:
+    """After a silence of its own clock; a holder that beats meanwhile keeps everything."""
+    dead, alive, watch = (Observer(database, name) for name in ("dead", "alive", "watch"))
+    dead.acquire(MARKS)
+    beating = alive.acquire(PUPILS)
+    freed = []
+    for now in (0.0, 44.0, 45.0, 46.0):
+        alive.leases.beat(database.school, beating)
+        freed.append(watch.leases.free_dead(database.school, now=now, silence=45))
+    assert freed == [0, 0, 1, 0]
+    assert alive.leases.holds(database.school, beating)
+    watch.acquire(MARKS)
+
+
 def test_a_dead_holder_is_taken_over_within_one_long_wait(database: SchoolDatabase) -> None:
     one, two = Observer(database, "one"), Observer(database, "two")
     one.acquire(MARKS)
@@ -137,12 +161,13 @@ def test_a_run_is_on_record_from_start_to_finish(database: SchoolDatabase) -> No
 
 
 def test_runs_are_listed_newest_first_per_school(database: SchoolDatabase) -> None:
+    """In the order in which they were started, also when the clock was set back between them."""
     runs = database.database.runs
     for number in (1, 3, 2):
         runs.start(database.school, report(f"run-{number}", f"2026-11-20T0{number}:00:00+00:00"), "schedule")
     runs.start(database.add_school("school-12"), report("foreign"), "schedule")
-    assert [run.run_id for run in runs.latest(database.school)] == ["run-3", "run-2", "run-1"]
-    assert [run.run_id for run in runs.latest(database.school, limit=1)] == ["run-3"]
+    assert [run.run_id for run in runs.latest(database.school)] == ["run-2", "run-3", "run-1"]
+    assert [run.run_id for run in runs.latest(database.school, limit=1)] == ["run-2"]
 
 
 def test_runs_of_dead_processes_become_interrupted(database: SchoolDatabase) -> None:
@@ -160,6 +185,9 @@ def test_runs_of_dead_processes_become_interrupted(database: SchoolDatabase) -> 
         "done": RunStatus.SUCCEEDED,
     }
     assert runs.recover(database.school) == 0
+    late = replace(report("dead"), status=RunStatus.SUCCEEDED)
+    assert not runs.finish(database.school, late), "a row that was closed keeps its word"
+    assert runs.latest(database.school)[2].status is RunStatus.INTERRUPTED
 
 
 def test_schools_are_added_once_and_kept_up_to_date(database: SchoolDatabase) -> None:

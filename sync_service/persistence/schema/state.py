@@ -283,6 +283,7 @@ leases = Table(
     text("holder", null=True),  # NULL: free
     number("token"),  # grows with every acquisition, for ever
     number("beat"),
+    moment("beat_at", null=True),  # by the holder's clock; only shown to people, nothing is decided by it
 )
 
 runs = Table(
@@ -295,8 +296,9 @@ runs = Table(
     moment("started_at"),
     moment("finished_at", null=True),
     text("report"),
+    Column("seq", WHOLE, nullable=False, server_default="0"),  # order of starting: a clock may be set back
 )
-index("ix_runs_school", runs, "school_id", "started_at")
+index("ix_runs_school", runs, "school_id", "seq")
 index("ix_runs_running", runs, "school_id", where="status = 'running'")
 
 connections = Table(

@@ -32,6 +32,10 @@ _WAKE = (
     "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
     " WHERE school_id = ? AND state = 'waiting' AND waits_for {texts} {stream}"
 )
+_WAKE_TIMED = (
+    "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
+    " WHERE school_id = ? AND (state = 'retry' OR (state = 'waiting' AND waiting = 'permit'))"
+)
 _COUNTS = "SELECT stream, state, waiting, count(*) FROM outbox WHERE school_id = ? GROUP BY stream, state, waiting"
 _OLDEST = "SELECT stream, min(created_at) FROM outbox WHERE school_id = ? GROUP BY stream"
 
@@ -161,6 +165,9 @@ class Outbox:
         if stream is None:
             return self._tx.run(_WAKE, self._tx.school, wanted, stream="")
         return self._tx.run(_WAKE, self._tx.school, wanted, stream.value, stream="AND stream = ?")
+
+    def wake_timed(self) -> int:
+        return self._tx.run(_WAKE_TIMED, self._tx.school)
 
     def counts(self) -> dict[tuple[Stream, EntryState, WaitingFor | None], int]:
         return {

@@ -8,7 +8,7 @@ from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.cycle import Direction
 from sync_service.engine.queries import SchoolStatus, open_decisions, remember_next_runs, school_status
-from sync_service.engine.queries_runs import last_successes, run_rows
+from sync_service.engine.queries_runs import last_successes, run_report, run_rows
 from tests.unit.engine.world import PUPIL, World
 from tests.unit.queries import scenes
 
@@ -134,16 +134,60 @@ def test_the_next_run_is_what_the_daemon_wrote_down(world: World) -> None:
 
 
 def test_runs_are_listed_newest_first_with_their_sums(world: World) -> None:
+    """In the order in which they were started, also when the clock was set back between them."""
     world.remote.create(Stream.STUDENTS, dict(PUPIL))
     report = world.sync()
-    report.started_at = NOW.isoformat()
-    world.db.runs.start(world.school.school_id, report, "manual")
-    world.db.runs.finish(world.school.school_id, report)
     record_run(world, 1)
+    finish(world, report, started=NOW - timedelta(days=1))
     newest, oldest = run_rows(world.db, world.school)
     assert (newest.id, newest.received, newest.applied, newest.status) == (report.run_id, 1, 1, "succeeded")
     assert oldest.received == 0
     assert len(run_rows(world.db, world.school, limit=1)) == 1
+
+
+def finish(world: World, report: RunReport, *, started: datetime) -> None:
+    """Put a run on record that has ended."""
+    running = RunReport(run_id=report.run_id, school=report.school, started_at=started.isoformat())
+    world.db.runs.start(world.school.school_id, running, "manual")
+    report.started_at = started.isoformat()
+    world.db.runs.finish(world.school.school_id, report)
+
+
+def test_a_run_whose_process_is_dead_is_not_shown_as_running(world: World) -> None:
+    """Nobody has closed its row yet: without a lease, or with one that gives no sign of life for minutes, it is
+    shown as interrupted; a living one, and one of which nobody can tell yet, as running."""
+    for name in ("alive", "silent", "gone"):
+        report = RunReport(run_id=name, school=world.school.code, started_at=NOW.isoformat())
+        world.db.runs.start(world.school.school_id, report, "schedule")
+    fences = {
+        name: world.db.leases.acquire(
+            world.school.school_id, [stream], name, wait=0, clock=lambda: 0.0, sleep=lambda _: None, period=1
+        )
+        for name, stream in (("silent", Stream.MARKS), ("alive", Stream.STUDENTS))
+    }
+
+    def shown() -> dict[str, str]:
+        return {row.id: row.status for row in run_rows(world.db, world.school)}
+
+    assert shown() == {"alive": "running", "silent": "running", "gone": "interrupted"}
+    world.clock.moment += timedelta(minutes=6)
+    assert world.db.leases.beat(world.school.school_id, fences["alive"])
+    assert shown() == {"alive": "running", "silent": "interrupted", "gone": "interrupted"}
+    found = run_report(world.db, world.school, "silent")
+    assert found is not None
+    assert found.status is RunStatus.INTERRUPTED
+    last = look(world).last_run
+    assert last is not None
+    assert last.status == "interrupted"
+
+
+def test_a_success_from_the_future_makes_nothing_fresh(world: World) -> None:
+    """The clock was a day ahead and was set right: freshness counts from the last run of a believable moment."""
+    believable = record_run(world, 1)
+    record_run(world, 24 * 60)
+    entry = look(world).streams["marks"]
+    assert entry.last_success_at == believable
+    assert entry.lag_seconds == (NOW - datetime.fromisoformat(believable)).total_seconds()
 
 
 def test_a_card_nobody_watches_waits_in_the_status_as_in_the_run(world: World) -> None:

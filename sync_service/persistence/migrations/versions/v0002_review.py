@@ -20,6 +20,10 @@ def upgrade() -> None:
     op.add_column("links", sa.Column("closed_by", sa.Text(), nullable=True))
     op.add_column("quarantine", sa.Column("fingerprint", sa.Text(), nullable=True))
     op.add_column("quarantine", sa.Column("waits_for", sa.Text(), nullable=True))
+    op.add_column("leases", sa.Column("beat_at", MOMENT, nullable=True))
+    op.add_column("runs", sa.Column("seq", WHOLE, server_default="0", nullable=False))
+    op.drop_index("ix_runs_school", "runs")
+    op.create_index("ix_runs_school", "runs", ["school_id", "seq"])
     op.create_table(
         "guard_counts",
         sa.Column("school_id", WHOLE, autoincrement=False, nullable=False),
