@@ -52,7 +52,7 @@ class _Strict(BaseModel):
 
 
 class BlackoutWindow(_Strict):
-    """A daily window in the school's zone in which no run starts; written as «22:00-23:30» or
+    """A daily window in the school's zone in which the daemon runs nothing; written as «22:00-23:30» or
     «sat, sun 00:00-06:00». ``weekdays``: Monday is 0, the days on which it begins."""
 
     starts: time
@@ -77,12 +77,15 @@ def _window(value: object) -> object:
     return BlackoutWindow(starts=starts, ends=ends, weekdays=frozenset(_WEEKDAYS.index(name) for name in names))
 
 
+Windows = tuple[Annotated[BlackoutWindow, BeforeValidator(_window)], ...]
+
+
 class Schedule(_Strict):
     """When runs start. ``intervals`` and ``heartbeat`` are in seconds."""
 
     intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
-    blackouts: tuple[Annotated[BlackoutWindow, BeforeValidator(_window)], ...] = ()
-    heartbeat: Annotated[float, Field(gt=0, le=60)] = 2.0
+    blackouts: Windows = ()
+    heartbeat: Annotated[float, Field(gt=0, le=15)] = 2.0  # a dead run is taken over within a minute
 
     def interval_of(self, stream: Stream) -> int:
         return self.intervals.get(stream, DEFAULT_INTERVALS[stream])
@@ -101,6 +104,7 @@ class SchoolSettings(_Strict):
     page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
     watch_from: date | None = None
     intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
+    blackouts: Windows | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -153,6 +157,10 @@ class Settings(_Strict):
     def intervals_of(self, school: SchoolSettings) -> dict[Stream, float]:
         """Seconds per stream: the school's own, else the schedule's, else the default."""
         return {s: float(school.intervals.get(s, self.schedule.interval_of(s))) for s in Stream}
+
+    def blackouts_of(self, school: SchoolSettings) -> tuple[BlackoutWindow, ...]:
+        """The school's own windows, an empty list included, in place of the schedule's."""
+        return self.schedule.blackouts if school.blackouts is None else school.blackouts
 
 
 def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:

@@ -2,7 +2,7 @@
 
 APScheduler is the clock and nothing else: its memory holds one job per school that asks for a run; what is due,
 what runs and what was done stand elsewhere. The main thread watches it against monotonic time, because a wall
-clock may stand still or jump.
+clock may stand still or jump, and starts it anew should its thread have died.
 
 On SIGTERM or SIGINT nothing new begins, running cycles stop at their next page, and the process ends within 30
 seconds with everything so far durable. A cycle that cannot stop (the region does not answer) is left: its row
@@ -17,18 +17,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import structlog
 
 from sync_service.clock import SystemClock
 from sync_service.daemon_agenda import Agenda, Blackout
 from sync_service.daemon_lock import InstanceLock, take_lock
-from sync_service.domain.errors import AlreadyRunning, SyncError, TransientError
+from sync_service.domain.errors import AlreadyRunning, TransientError
 
 if TYPE_CHECKING:
-    from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
-
     from sync_service.bootstrap import Service
     from sync_service.config import SchoolSettings, Settings
     from sync_service.daemon_duty import Duty
@@ -59,6 +57,18 @@ def run_daemon(settings: Settings, *, stop: threading.Event | None = None, stop_
     return 0
 
 
+class Watched(Protocol):
+    """What the daemon asks of APScheduler."""
+
+    def start(self) -> None: ...
+
+    def is_alive(self) -> bool: ...
+
+    def modify_job(self, job_id: str, *, next_run_time: datetime) -> object: ...
+
+    def shutdown(self, *, wait: bool) -> None: ...
+
+
 class Daemon:
     """One process that holds the instance lock."""
 
@@ -82,6 +92,7 @@ class Daemon:
         self._log = structlog.get_logger()
         self._runner = InProcessRunner(self._execute, workers=min(MOST_SCHOOLS_AT_ONCE, max(1, len(schools))))
         self._duties = {school.code: self._duty(school) for school in schools}
+        self._ours = True
         self._scheduler = self._schedule()
 
     def _duty(self, school: School) -> Duty:
@@ -107,8 +118,8 @@ class Daemon:
     def _execute(self, request: RunRequest) -> None:
         self._duties[request.school].execute(request)
 
-    def _schedule(self) -> BackgroundScheduler:
-        from apscheduler.schedulers.background import BackgroundScheduler
+    def _schedule(self) -> Watched:
+        from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
         from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
 
         class AgendaTrigger(BaseTrigger):  # type: ignore[misc]  # the library is untyped
@@ -118,24 +129,36 @@ class Daemon:
             def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
                 return self._agenda.next_start(now)
 
-        scheduler = BackgroundScheduler(
+        class WatchedScheduler(BackgroundScheduler):  # type: ignore[misc]  # the library is untyped
+            def is_alive(self) -> bool:
+                """A mistake in a trigger ends the library's thread without a word."""
+                return self._thread is not None and self._thread.is_alive()
+
+        scheduler = WatchedScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         for code, duty in self._duties.items():
             scheduler.add_job(duty.tick, AgendaTrigger(duty.agenda), id=code)
-        return scheduler
+        return cast(Watched, scheduler)
 
     def _look(self) -> None:
-        if not self._still_ours():
+        """The ticker's turn. It outlives whatever may be wrong with one school."""
+        self._ours = self._still_ours()
+        if not self._ours:
             raise AlreadyRunning("another daemon has taken over this database; this one ends")
         for code, duty in self._duties.items():
             try:
                 changed = duty.look()
-            except SyncError as error:
+            except Exception as error:  # noqa: BLE001  # the other schools, and the next look, go on
                 self._log.warning("look_failed", school=code, error=type(error).__name__)
                 continue
-            if changed:
+            if changed and self._scheduler.is_alive():
                 self._scheduler.modify_job(code, next_run_time=duty.agenda.next_start(datetime.now(UTC)))
+        if not self._scheduler.is_alive():
+            self._log.error("scheduler_restarted")
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = self._schedule()
+            self._scheduler.start()
 
     def _still_ours(self) -> bool:
         try:
@@ -147,8 +170,9 @@ class Daemon:
         self._stop.set()
         self._scheduler.shutdown(wait=False)
         whole = self._runner.end(self._stop_seconds)
-        for duty in self._duties.values():
-            duty.end()
+        if self._ours:  # else another daemon keeps the schedule, and its promises stand
+            for duty in self._duties.values():
+                duty.end()
         self._log.info("daemon_stopped", status="complete" if whole else "left a run that could not stop")
 
 
@@ -156,7 +180,7 @@ def agenda_of(settings: Settings, school: SchoolSettings, clock: Clock) -> Agend
     """When the streams of a school are due, by the settings."""
     blackouts = [
         Blackout(starts=window.starts, ends=window.ends, weekdays=window.weekdays)
-        for window in settings.schedule.blackouts
+        for window in settings.blackouts_of(school)
     ]
     return Agenda(settings.intervals_of(school), clock=clock, zone=school.zone, blackouts=blackouts)
 

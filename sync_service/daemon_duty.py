@@ -9,7 +9,7 @@ A tick only asks; a thread of the runner executes. What was taken and could not 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
@@ -20,7 +20,7 @@ from sync_service.daemon_agenda import Agenda
 from sync_service.domain.errors import AlreadyRunning, StopRequested, SyncError
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.context import School
+from sync_service.engine.context import School, never
 from sync_service.runner.in_process import RunRequest
 
 GRACE_SECONDS = 5.0  # the scheduler may be this late before the ticker starts a run in its place
@@ -47,7 +47,10 @@ class Office(Protocol):
         wait: float | None = None,
         stop: threading.Event | None = None,
         skip_busy: bool = False,
+        blackout: Callable[[], bool] = never,
     ) -> RunReport: ...
+
+    def close_dead_runs(self, school: School) -> int: ...
 
     def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None: ...
 
@@ -79,13 +82,16 @@ class Duty:
         self._requests.request(self.school.code, self.agenda.take_due(), trigger=trigger)
 
     def look(self) -> bool:
-        """What the ticker does every few seconds: notice a jumped clock, a scheduler that sleeps, a new token.
+        """What the ticker does every few seconds: notice a jumped clock, a scheduler that sleeps, a new token, the
+        run of a dead process.
 
         True when the scheduler's own next start is to be computed anew.
         """
         jump = self.agenda.observe()
         if jump is not None:
             self._log.warning("clock_jumped", jump_seconds=round(jump))
+        if closed := self._office.close_dead_runs(self.school):
+            self._log.warning("dead_runs_closed", count=closed)
         if self._waits_for_login and not self._office.needs_login(self.school):
             self._waits_for_login = False
             self._log.info("login_entered")
@@ -101,6 +107,9 @@ class Duty:
 
     def execute(self, request: RunRequest) -> None:
         """Run one request to its end; streams that were not done are due again soon."""
+        if self.agenda.in_blackout():  # it began while the request waited its turn
+            self.agenda.put_back(request.streams, seconds=0.0)
+            return
         try:
             if self._office.needs_login(self.school):
                 self._wait_for_login()
@@ -133,6 +142,7 @@ class Duty:
             trigger=request.trigger,
             stop=self._stop,
             skip_busy=True,
+            blackout=self.agenda.in_blackout,
         )
         self._tell(report, request.trigger)
         skipped = request.streams - report.streams.keys()

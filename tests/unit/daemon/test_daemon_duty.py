@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from sync_service.domain.errors import AlreadyRunning, StopRequested, TransientE
 from sync_service.domain.links import RemoteId, SchoolId
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.context import School
+from sync_service.engine.context import School, never
 from sync_service.runner.in_process import RunRequest
 from tests.unit.daemon.hands import HandClock
 
@@ -47,12 +47,18 @@ class FakeOffice:
     failing: frozenset[Stream] = frozenset()
     runs: list[tuple[Stream, ...]] = field(default_factory=list)
     promised: Mapping[Stream, datetime] = field(default_factory=dict)
+    dead: int = 0
+    during: Callable[[Callable[[], bool]], None] | None = None
 
     def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None:
         self.promised = moments
 
     def needs_login(self, school: School) -> bool:
         return self.login_needed
+
+    def close_dead_runs(self, school: School) -> int:
+        closed, self.dead = self.dead, 0
+        return closed
 
     def sync(
         self,
@@ -63,9 +69,12 @@ class FakeOffice:
         wait: float | None = None,
         stop: threading.Event | None = None,
         skip_busy: bool = False,
+        blackout: Callable[[], bool] = never,
     ) -> RunReport:
         assert streams is not None
         self.runs.append(tuple(streams))
+        if self.during is not None:
+            self.during(blackout)
         if self.error is not None:
             raise self.error
         report = RunReport(run_id="r-1", school=school.code, status=self.status)
