@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from sync_service.daemon_agenda import Agenda
+from sync_service.daemon_agenda import Agenda, Blackout
 from sync_service.daemon_duty import GRACE_SECONDS, Duty
 from sync_service.domain.errors import AlreadyRunning, StopRequested, TransientError
 from sync_service.domain.links import RemoteId, SchoolId
@@ -144,16 +144,104 @@ def test_a_scheduler_that_does_not_tick_is_replaced_once(scene: Scene) -> None:
     assert scene.triggers() == ["catch_up"]
 
 
-def test_waking_up_starts_one_run_at_once(scene: Scene) -> None:
-    """After a night's sleep the run does not wait for the scheduler's old timer; there is one event about it."""
+@pytest.mark.parametrize("monotonic", ["stands still", "runs on"])
+@pytest.mark.parametrize("ticks", [0, 1, 3])
+def test_twelve_hours_of_sleep_are_one_catch_up(scene: Scene, monotonic: str, ticks: int) -> None:
+    """Whether monotonic time counts the sleep or not, and however often an oversleeping scheduler ticks late, one
+    run follows at once; the ordinary interval after it (RELIABILITY 32)."""
+    scene.go()
+    (scene.clock.suspend if monotonic == "stands still" else scene.clock.pass_)(12 * 3600)
+    assert scene.duty.look()
+    for _ in range(ticks):
+        scene.duty.tick()
+        assert not scene.duty.look()
+    assert scene.triggers() == ["catch_up"]
+    scene.clock.pass_(299)
+    scene.duty.tick()
+    assert not scene.duty.look()
+    scene.clock.pass_(1)
+    scene.duty.tick()
+    assert scene.triggers() == ["schedule"]
+
+
+def test_waking_up_is_told_once(scene: Scene) -> None:
+    """One event about the jump, one about the run."""
     scene.go()
     scene.clock.suspend(8 * 3600)
     with capture_logs() as logs:
         assert scene.duty.look()
         assert not scene.duty.look()
-    scene.duty.tick()
-    assert scene.triggers() == ["catch_up"]
     assert [entry["event"] for entry in logs] == ["clock_jumped", "catching_up"]
+
+
+@pytest.mark.parametrize("jump", [24 * 3600, -24 * 3600, -3600])
+def test_a_jump_in_the_middle_of_a_run_doubles_no_run(scene: Scene, jump: float) -> None:
+    """The clock is set while the run works: it is asked for again at its interval, at most once more for the time
+    that seems to have passed (RELIABILITY 31)."""
+    scene.office.during = lambda _: scene.clock.suspend(jump)
+    scene.go()
+    scene.office.during = None
+    triggers = []
+    for _ in range(300 // 2):
+        scene.clock.pass_(2)
+        scene.duty.look()
+        scene.duty.tick()
+        triggers += scene.triggers()
+    assert len(triggers) == (2 if jump > 0 else 1)
+
+
+def test_a_run_of_a_dead_process_is_closed_by_the_ticker(scene: Scene) -> None:
+    """One event tells of it; nothing else follows."""
+    scene.go()
+    scene.office.dead = 1
+    with capture_logs() as logs:
+        for _ in range(2):
+            scene.duty.look()
+    assert [(entry["event"], entry.get("count")) for entry in logs] == [("dead_runs_closed", 1)]
+
+
+def test_a_run_is_told_when_a_blackout_begins_and_goes_on_at_its_end(scene: Scene) -> None:
+    """Inside the window nothing is asked for; at its end one run takes up what was left."""
+    window = Blackout(starts=time(12, 30), ends=time(13, 0))  # it is noon
+    scene.agenda = scene.duty.agenda = Agenda(
+        {MARKS: 300, CLASSES: 900}, clock=scene.clock, zone=SCHOOL.zone, blackouts=[window]
+    )
+    scene.duty.tick()
+    seen: list[bool] = []
+
+    def work(blackout: Callable[[], bool]) -> None:
+        for minutes in (10, 25):
+            scene.clock.pass_(minutes * 60)
+            seen.append(blackout())
+
+    scene.office.during, scene.office.status = work, RunStatus.INTERRUPTED
+    scene.go()
+    assert seen == [False, True]
+    scene.office.during, scene.office.status = None, RunStatus.SUCCEEDED
+    for _ in range(12):
+        scene.clock.pass_(120)
+        scene.duty.look()
+        scene.duty.tick()
+    assert scene.go() == []
+    scene.clock.pass_(60)
+    scene.duty.tick()
+    assert scene.go()[0].streams == {MARKS, CLASSES}
+
+
+def test_a_request_that_waited_into_a_blackout_is_not_begun(scene: Scene) -> None:
+    """Other schools kept the runner busy; the streams go at the end of the window."""
+    night = Blackout(starts=time(12, 1), ends=time(13, 0))
+    agenda = Agenda({MARKS: 300}, clock=scene.clock, zone=SCHOOL.zone, blackouts=[night])
+    duty = Duty(scene.office, SCHOOL, agenda, scene.requested, period=PERIOD, stop=scene.stop)
+    scene.requested.requests.clear()
+    duty.tick()
+    scene.clock.pass_(60)
+    duty.execute(scene.requested.requests.pop())
+    assert scene.office.runs == []
+    scene.clock.pass_(59 * 60)
+    duty.tick()
+    duty.execute(scene.requested.requests.pop())
+    assert scene.office.runs == [(MARKS,)]
 
 
 def test_a_clock_set_back_makes_the_scheduler_think_again(scene: Scene) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sync_service import bootstrap
 from sync_service.bootstrap import Service
 from sync_service.clock import SystemClock
-from sync_service.config import Settings
+from sync_service.config import SchoolSettings, Settings
 from sync_service.daemon import Daemon, agenda_of, run_daemon
+from sync_service.daemon_agenda import Agenda
+from sync_service.daemon_duty import Duty
 from sync_service.daemon_lock import take_lock
 from sync_service.domain.errors import AlreadyRunning, ConfigError
 from sync_service.domain.reports import RunReport, RunStatus
@@ -145,6 +150,71 @@ def test_a_clock_that_stands_still_stops_nothing(start: Start, tmp_path: Path) -
     running.wait_for_runs(4)
 
 
+def test_a_scheduler_whose_thread_died_is_started_anew(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in a trigger ends APScheduler's thread without a word; the ticker notices, and runs go on by the
+    schedule."""
+    failed = threading.Event()
+    next_start = Agenda.next_start
+
+    def stumble(agenda: Agenda, now: datetime) -> datetime:
+        if threading.current_thread().name == "APScheduler" and not failed.is_set():
+            failed.set()
+            raise ValueError("a mistake")
+        return next_start(agenda, now)
+
+    monkeypatch.setattr(Agenda, "next_start", stumble)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # the thread's death is the point
+    with capture_logs() as logs:
+        running = start(settings(tmp_path, schedule={"intervals": {"marks": 1}}), SystemClock())
+        wait_for(lambda: failed.is_set() and running.triggers()[-2:] == ["schedule", "schedule"], "the schedule")
+    assert "scheduler_restarted" in [entry["event"] for entry in logs]
+
+
+def test_a_mistake_in_a_look_stops_no_other_school(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticker itself goes on, whatever one school does to it."""
+    look = Duty.look
+
+    def stumble(duty: Duty) -> bool:
+        if duty.school.code == "a":
+            raise ValueError("a mistake")
+        return look(duty)
+
+    monkeypatch.setattr(Duty, "look", stumble)
+    clock = Watch()
+    running = start(settings(tmp_path, "a", "b"), clock)
+    for school in ("a", "b"):
+        running.wait_for_runs(1, school)
+    clock.freeze(310)
+    running.wait_for_runs(2, "b")
+    assert running.thread.is_alive()
+
+
+def test_a_run_of_a_killed_process_is_closed_without_a_new_run(start: Start, tmp_path: Path) -> None:
+    """A killed sync left its row and leases in a school whose token is gone, so that no run starts: the daemon sees
+    the heartbeat stand still and closes the row."""
+    clock = Watch()
+    running = start(settings(tmp_path), clock)
+    running.wait_for_runs(1)
+    school = running.service.school("school-900")
+    running.service.db.connection(school.school_id).mark("login_needed")
+    running.service.db.leases.acquire(
+        school.school_id, [Stream.MARKS], "killed", wait=0, clock=clock.monotonic, sleep=clock.sleep, period=1
+    )
+    killed = RunReport(run_id="killed", school=school.code, started_at=clock.now().isoformat())
+    running.service.db.runs.start(school.school_id, killed, "manual")
+
+    def closed() -> bool:
+        clock.pass_(10)
+        return {run.run_id: run.status for run in running.runs()}.get("killed") is RunStatus.INTERRUPTED
+
+    wait_for(closed, "the row of the killed run")
+    assert len(running.runs()) == 2
+
+
 def test_a_daemon_that_lost_its_lock_ends(start: Start, tmp_path: Path) -> None:
     """Another daemon has the database: this one ends by itself and says why."""
     running = start(settings(tmp_path), SystemClock())
@@ -153,6 +223,8 @@ def test_a_daemon_that_lost_its_lock_ends(start: Start, tmp_path: Path) -> None:
     running.thread.join(20)
     assert not running.thread.is_alive()
     assert "another daemon" in str(running.errors[0])
+    with running.service.db.read(running.service.school("school-900").school_id) as uow:
+        assert json.loads(uow.cursors.get_note("next_runs") or "{}"), "the other daemon's promise stands"
 
 
 def test_a_second_daemon_is_refused_before_it_opens_anything(tmp_path: Path) -> None:
@@ -169,6 +241,21 @@ def test_a_daemon_without_a_database_says_what_to_do(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError, match="ecp-sync migrate"):
             run_daemon(settings(tmp_path))
+
+
+def test_a_school_may_have_its_own_blackouts(tmp_path: Path) -> None:
+    """In place of those of the schedule; an empty list frees it from them."""
+    made = settings(tmp_path, "a", schedule={"blackouts": ["fri 11:30-12:30"]})
+    clock = HandClock()  # a Friday, noon
+    for own, inside in ((None, True), ([], False), (["fri 11:00-11:30"], False), (["11:00-13:00"], True)):
+        school = made.schools[0].model_copy(
+            update={
+                "blackouts": SchoolSettings.model_validate(
+                    {**made.schools[0].model_dump(exclude={"blackouts"}), "blackouts": own}
+                ).blackouts
+            }
+        )
+        assert agenda_of(made, school, clock).in_blackout() is inside
 
 
 def test_the_agenda_follows_the_settings(tmp_path: Path) -> None:
