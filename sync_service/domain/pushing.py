@@ -34,6 +34,8 @@ from sync_service.domain.rules.edit_windows import (
 from sync_service.domain.rules.movement_rules import missing_before_leaving
 from sync_service.domain.streams import Stream, StreamSpec
 
+OPENED = time(0, 15)  # of the first day: the region's clock may be minutes behind, and it refuses what is early
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
@@ -116,7 +118,7 @@ def plan_push(page: PushPage) -> Departure:
 
 
 def _waiting(entry: Entry, wait: _Wait, zone: tzinfo) -> Entry:
-    opens = None if wait.opens_on is None else datetime.combine(wait.opens_on, time.min, tzinfo=zone).astimezone(UTC)
+    opens = None if wait.opens_on is None else datetime.combine(wait.opens_on, OPENED, tzinfo=zone).astimezone(UTC)
     return replace(
         entry,
         state=EntryState.WAITING,

@@ -330,10 +330,11 @@ def test_current_cells_leave_within_their_window(
 
 
 def test_what_is_too_early_is_due_on_the_morning_of_its_day_in_the_schools_zone() -> None:
-    """14 days before the lesson the ban ends at midnight of the school, five hours before midnight in UTC."""
+    """14 days before the lesson the ban ends at midnight of the school, five hours before midnight in UTC; a quarter
+    of an hour is for the region's clock."""
     found = waiting(pushed(MARK, at=windows(lesson="2026-12-10")))
-    assert found.not_before == datetime(2026, 11, 26, 19, 0, tzinfo=UTC)
-    assert found.not_before.astimezone(ZONE) == datetime(2026, 11, 27, tzinfo=ZONE)
+    assert found.not_before == datetime(2026, 11, 26, 19, 15, tzinfo=UTC)
+    assert found.not_before.astimezone(ZONE) == datetime(2026, 11, 27, 0, 15, tzinfo=ZONE)
 
 
 def test_what_is_late_waits_for_a_person_not_for_a_day() -> None:
@@ -347,7 +348,7 @@ FINAL: Values = {"student_id": 1, "subject_id": 5, "period_id": 3, "kind": "peri
     ("period_end", "late", "expected"),
     [
         ("2026-11-30", None, None),  # the last week has begun
-        ("2026-12-01", None, datetime(2026, 11, 23, 19, 0, tzinfo=UTC)),  # tomorrow, in the school's zone
+        ("2026-12-01", None, datetime(2026, 11, 23, 19, 15, tzinfo=UTC)),  # tomorrow, in the school's zone
         ("2026-12-01", "2026-11-23", None),
         ("2026-11-16", None, None),  # day 7 after the end
         ("2026-11-15", None, "permit"),
