@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sync_service.domain.streams import Stream
@@ -43,8 +43,9 @@ class Blackout:
                 continue
             begins = datetime.combine(day, self.starts, local.tzinfo)
             ends = datetime.combine(day + timedelta(days=overnight), self.ends, local.tzinfo)
-            if begins <= local < ends:
-                return ends
+            if begins <= local < ends:  # as the clock on the wall shows them
+                # In an hour that comes twice the window ends the second time when the first is behind us.
+                return ends if ends.astimezone(UTC) > local.astimezone(UTC) else ends.replace(fold=1)
         return None
 
 

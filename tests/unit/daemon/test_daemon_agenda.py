@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_service.daemon_agenda import Agenda, Blackout
+from sync_service.daemon_agenda import Agenda, Blackout, free_from
 from sync_service.domain.streams import Stream
 from tests.unit.daemon.hands import HandClock
 
@@ -267,3 +267,31 @@ def test_windows_without_an_end_are_survived() -> None:
     made = agenda(clock, Blackout(starts=time(0), ends=time(12)), Blackout(starts=time(12), ends=time(0)))
     assert made.take_due() == frozenset()
     assert made.next_start(clock.now()) > clock.now()
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Asia/Yekaterinburg", "2011-03-27"),  # 2:00 became 3:00, for ever
+        ("Asia/Yekaterinburg", "2014-10-26"),  # 2:00 became 1:00, for ever
+        ("Europe/Berlin", "2026-03-29"),
+        ("Europe/Berlin", "2026-10-25"),
+        ("Asia/Kamchatka", "2028-02-29"),
+        ("Europe/Kaliningrad", "2026-12-31"),
+    ],
+)
+@pytest.mark.parametrize("window", [(time(1, 30), time(2, 30)), (time(2, 15), time(2, 45)), (time(23), time(2))])
+def test_every_window_ends_on_every_day(zone: str, day: str, window: tuple[time, time]) -> None:
+    """Also on days with an hour too many or too few: minute by minute, the next free moment is not in the past, is
+    free itself, and no minute outside the window is put off."""
+    blackout = Blackout(starts=window[0], ends=window[1])
+    begins = datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(hours=14)
+    for minute in range(0, 40 * 60, 5):
+        moment = begins + timedelta(minutes=minute)
+        free = free_from(moment, [blackout], ZoneInfo(zone))
+        assert moment <= free <= moment + timedelta(hours=4)
+        assert free_from(free, [blackout], ZoneInfo(zone)) == free
+        local = moment.astimezone(ZoneInfo(zone)).time()
+        starts, ends = window
+        inside = starts <= local < ends if starts < ends else local >= starts or local < ends
+        assert (free == moment) is not inside
