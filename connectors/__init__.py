@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from connectors.auth import TokenStore
+    from connectors.endpoints import Endpoints
     from mappings import Mappings
     from sync_service.engine.ports import Clock, RemoteSystem
 
@@ -20,15 +21,28 @@ class Factory(Protocol):
     """Makes the connector of one school from the plain values of its settings; ConfigError when they are wrong."""
 
     def __call__(
-        self, settings: Mapping[str, Any], *, tokens: TokenStore, mappings: Mappings, clock: Clock
+        self,
+        settings: Mapping[str, Any],
+        *,
+        tokens: TokenStore,
+        mappings: Mappings,
+        clock: Clock,
+        endpoints: Endpoints | None = None,
     ) -> RemoteSystem: ...
 
 
-def _ecp(settings: Mapping[str, Any], *, tokens: TokenStore, mappings: Mappings, clock: Clock) -> RemoteSystem:
+def _ecp(
+    settings: Mapping[str, Any],
+    *,
+    tokens: TokenStore,
+    mappings: Mappings,
+    clock: Clock,
+    endpoints: Endpoints | None = None,
+) -> RemoteSystem:
     from connectors.ecp.connector import EcpConnector
     from connectors.ecp.settings import EcpSettings
 
-    return EcpConnector(EcpSettings.of(settings), tokens=tokens, mappings=mappings, clock=clock)
+    return EcpConnector(EcpSettings.of(settings), tokens=tokens, mappings=mappings, clock=clock, endpoints=endpoints)
 
 
 CONNECTORS: dict[str, Factory] = {"ecp": _ecp}

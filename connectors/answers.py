@@ -11,13 +11,14 @@
     503                                                   Unreachable
     500 502 504                                           TransientError; of a write OutcomeUnknown
     200 with HTML                                         TransientError; of a write OutcomeUnknown
-    200 with another body that is not JSON                ContractError; of a write OutcomeUnknown
+    200 with another body that is not strict JSON         ContractError; of a write OutcomeUnknown
 
 Bodies are never quoted; of a problem body only its code is.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
-import msgspec
 
+from connectors.strict_json import BadJson, decode
 from sync_service.domain.errors import (
     AccessRefused,
     ContractError,
@@ -41,6 +42,8 @@ from sync_service.domain.errors import (
 )
 
 LONGEST_WAIT: Final = 7 * 24 * 3600.0  # seconds; a region that asks for more is taken to mean this
+MOST_PROBLEM: Final = 64 * 1024  # bytes of a problem body that are worth reading
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 NOT_SENT: Final = (
     httpx.ConnectError,
@@ -149,13 +152,12 @@ def from_status(answer: Answer, what: str, *, writing: bool, retry_after: float 
 def parsed(answer: Answer, what: str, *, writing: bool) -> Any:
     """The JSON value of a 2xx answer; never the content of anything that does not declare itself JSON."""
     problem: SyncError
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.endswith("+json"):
+    if is_json(answer):
         try:
-            return msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            problem = ContractError(f"{what}: the answer is not valid JSON")
-    elif kind in ("text/html", "application/xhtml+xml"):
+            return decode(answer.body)
+        except BadJson as bad:
+            problem = ContractError(f"{what}: the answer cannot be believed: {bad}")
+    elif is_web_page(answer):
         problem = TransientError(f"{what}: a web page came instead of data; it is tried again later")
     else:
         problem = ContractError(f"{what}: the answer is not declared as JSON")
@@ -164,11 +166,26 @@ def parsed(answer: Answer, what: str, *, writing: bool) -> Any:
     raise problem
 
 
+def is_json(answer: Answer) -> bool:
+    kind = _content_type(answer)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def is_web_page(answer: Answer) -> bool:
+    return _content_type(answer) in ("text/html", "application/xhtml+xml")
+
+
+def _content_type(answer: Answer) -> str:
+    return str(answer.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
 def problem_code(answer: Answer) -> str:
     """The code of a problem body ``{issue: [{code}]}``, empty when there is none that is safe to repeat."""
+    if not is_json(answer) or len(answer.body) > MOST_PROBLEM:
+        return ""
     try:
-        issue = msgspec.json.decode(answer.body)["issue"][0]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        issue = decode(answer.body)["issue"][0]
+    except (BadJson, LookupError, TypeError):
         return ""
     return safe_word(issue.get("code")) if isinstance(issue, dict) else ""
 
@@ -188,22 +205,25 @@ def safe_word(text: Any) -> str:
 def wait_asked(headers: httpx.Headers, now: datetime) -> float | None:
     """Seconds from now of a Retry-After in seconds or as a date; None when absent, past or unreadable.
 
-    A date is taken relative to the answer's own Date, so that a difference of the clocks does not matter.
+    A date is taken relative to the answer's own Date, so that a difference of the clocks does not matter. Of
+    several the longest counts.
     """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:12])
-    else:
-        at, sent = _http_date(text), _http_date(headers.get("date", "")) or now
-        if at is None:
-            return None
-        seconds = (at - sent).total_seconds()
-    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+    sent = _http_date(headers.get("date", "")) or now
+    waits = [_seconds(text.strip(), sent) for text in headers.get_list("retry-after")]
+    longest = max((wait for wait in waits if wait is not None), default=0.0)
+    return min(longest, LONGEST_WAIT) if longest > 0 else None
+
+
+def _seconds(text: str, sent: datetime) -> float | None:
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    at = _http_date(text)
+    return None if at is None else (at - sent).total_seconds()
 
 
 def _http_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

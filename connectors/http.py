@@ -1,16 +1,14 @@
 """One regional server over HTTP: signing, deadlines, size limits, bounded retries; domain errors only.
 
 Reads and look-ups are repeated after anything transient. A write is repeated only when nothing can have been
-committed: not connected, 429, 503. Whoever is told to wait waits, whichever call comes next (``Retry-After``
-holds for the whole client); a wait longer than ``longest_wait`` is left to the caller as RateLimited. While the
-region is out of reach each call tries once: an outage of hours is met with few probes.
+committed: not connected, 429, 503. Whoever is told to wait waits, whichever call of whichever client of this
+origin comes next (:mod:`connectors.pace`); a wait longer than ``longest_wait`` is left to the caller as
+RateLimited. While the region is out of reach calls fail at once, but for single probes (:mod:`connectors.health`).
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,19 @@ import httpx
 import msgspec
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from connectors.answers import COUNTERPARTS, Answer, from_httpx, from_status, parsed, wait_asked
+from connectors.answers import (
+    COUNTERPARTS,
+    NOT_SENT,
+    Answer,
+    from_httpx,
+    from_status,
+    is_web_page,
+    parsed,
+    wait_asked,
+)
 from connectors.auth import TokenSession
+from connectors.bodies import BodyReader
+from connectors.endpoints import Endpoint, Endpoints
 from connectors.transport import DeadlineTransport, trusted_roots
 from sync_service.domain.errors import (
     ContractError,
@@ -35,7 +44,7 @@ from sync_service.domain.errors import (
 from sync_service.engine.ports import Clock
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-UNAVAILABLE = frozenset({429, 503})
+LEAST_WAIT = 1.0  # seconds after a 429 that names no usable figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,9 @@ class HttpSettings:
     longest_wait: float = 30.0
     redirects: int = 3
     connections: int = 8
+    most_per_second: float = 0.0  # requests of all clients of this origin; 0 sets no limit
+    failures_until_down: int = 5
+    probe_period: float = 300.0
 
 
 class HttpClient:
@@ -66,7 +78,9 @@ class HttpClient:
         *,
         clock: Clock,
         uniform: Callable[[float, float], float] | None = None,
+        endpoints: Endpoints | None = None,
     ) -> None:
+        """``endpoints`` is shared by the clients of a process; without it this client minds nobody else."""
         self._settings = settings
         self._clock = clock
         self._uniform = uniform or SystemRandom().uniform
@@ -74,14 +88,21 @@ class HttpClient:
         self._transport = DeadlineTransport(
             trusted_roots(settings.ca_bundle), monotonic=clock.monotonic, connections=settings.connections
         )
-        timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
+        self._endpoint: Endpoint = (endpoints or Endpoints(clock)).of(
+            settings.base_url,
+            most_per_second=settings.most_per_second,
+            failures=settings.failures_until_down,
+            probe_period=settings.probe_period,
+        )
+        timeout = httpx.Timeout(
+            settings.read_timeout,
+            connect=settings.connect_timeout,
+            pool=min(settings.read_timeout, settings.deadline),
+        )
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "ecp-sync"}
         self._client = httpx.Client(
             transport=self._transport, timeout=timeout, headers=headers, trust_env=False, follow_redirects=False
         )
-        self._not_before = float("-inf")
-        self._gate = threading.Lock()
-        self._out_of_reach = False
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).disabled = True  # they would log addresses; what we log we log ourselves
 
@@ -113,20 +134,17 @@ class HttpClient:
             headers=dict(headers or {}),
             writing=writing,
         )
-        retrying = Retrying(
-            stop=stop_after_attempt(1 if self._out_of_reach else self._settings.attempts),
-            wait=self._backoff,
-            retry=retry_if_exception(lambda error: self._may_repeat(error, writing=writing)),
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        try:
-            value = retrying(self._signed, request, session)
-        except SyncError as error:
-            self._out_of_reach = isinstance(error, Unreachable)
-            raise
-        self._out_of_reach = False
-        return value
+        health = self._endpoint.health
+        with health.passage(what, request.address) as probing:
+            single = probing or health.failures >= self._settings.attempts
+            retrying = Retrying(
+                stop=stop_after_attempt(1 if single else self._settings.attempts),
+                wait=self._backoff,
+                retry=retry_if_exception(lambda error: self._may_repeat(error, writing=writing)),
+                sleep=self._clock.sleep,
+                reraise=True,
+            )
+            return retrying(self._signed, request, session)
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter: anything between nothing and the exponential bound."""
@@ -138,17 +156,9 @@ class HttpClient:
             return False
         if writing and not isinstance(error, RateLimited | Unreachable):
             return False
-        return self._asked_to_wait() <= self._settings.longest_wait
-
-    def _asked_to_wait(self) -> float:
-        return max(0.0, self._not_before - self._clock.monotonic())
-
-    def _wait_as_asked(self, what: str) -> None:
-        left = self._asked_to_wait()
-        if left > self._settings.longest_wait:
-            raise RateLimited(f"{what}: the region asked us to wait {left:.0f} s more", retry_after=left)
-        if left > 0:
-            self._clock.sleep(left)
+        if self._endpoint.health.is_down:
+            return False
+        return self._endpoint.pace.asked_to_wait() <= self._settings.longest_wait
 
     def _signed(self, request: _Request, session: TokenSession | None) -> Any:
         if session is None:
@@ -160,30 +170,42 @@ class HttpClient:
         return self._finished(request, answer)
 
     def _finished(self, request: _Request, answer: Answer) -> Any:
-        retry_after = None
-        if answer.status in UNAVAILABLE:
-            retry_after = wait_asked(answer.headers, self._clock.now())
-            if retry_after is not None:
-                with self._gate:
-                    self._not_before = max(self._not_before, self._clock.monotonic() + retry_after)
+        self._note_health(request, answer)
         if 200 <= answer.status < 300:
             return parsed(answer, request.what, writing=request.writing)
+        retry_after = wait_asked(answer.headers, self._clock.now())
+        if retry_after is not None:
+            self._endpoint.pace.told_to_wait(retry_after)
+        elif answer.status == 429:
+            self._endpoint.pace.told_to_wait(LEAST_WAIT)
         raise from_status(answer, request.what, writing=request.writing, retry_after=retry_after)
+
+    def _note_health(self, request: _Request, answer: Answer) -> None:
+        ill = answer.status >= 500 or answer.status == 408 or (answer.status < 300 and is_web_page(answer))
+        if ill:
+            self._endpoint.health.failed(request.address, silent=answer.status == 503)
+        elif answer.status != 429:
+            self._endpoint.health.answered()
 
     def _exchange(self, request: _Request, access: str | None) -> Answer:
         """One request and its whole answer, whatever its status; redirects within the origin are followed."""
-        self._wait_as_asked(request.what)
+        left = self._endpoint.pace.take_turn(self._settings.longest_wait)
+        if left > 0:
+            raise RateLimited(f"{request.what}: the region asked us to wait {left:.0f} s more", retry_after=left)
         url, params = request.url, request.params
-        for _ in range(self._settings.redirects + 1):
-            answer = self._send(request, url, params, access)
-            if answer.status not in REDIRECTS or request.writing:
-                return answer
-            url, params = self._redirected(request, url, answer), None
+        with self._transport.deadline(self._settings.deadline):
+            for _ in range(self._settings.redirects + 1):
+                answer = self._send(request, url, params, access)
+                if answer.status not in REDIRECTS or request.writing:
+                    return answer
+                url, params = self._redirected(request, url, answer), None
         raise ContractError(f"{request.what}: the region redirects in circles; check base_url")
 
     def _redirected(self, request: _Request, url: httpx.URL, answer: Answer) -> httpx.URL:
         target = _joined(url, answer.headers.get("location", ""))
-        if target is None or _origin(target) != _origin(self._base) or request.content is not None:
+        # A name in the address would go before our token.
+        foreign = target is None or target.userinfo or _origin(target) != _origin(self._base)
+        if target is None or foreign or request.content is not None:
             raise ContractError(f"{request.what}: the region redirects off its configured address; check base_url")
         return target
 
@@ -199,44 +221,30 @@ class HttpClient:
             headers["Authorization"] = f"Bearer {access}"
         if request.content is not None:
             headers["Content-Type"] = "application/json"
+        health = self._endpoint.health
         try:
-            with (
-                self._transport.deadline(self._settings.deadline),
-                self._client.stream(
-                    request.method, url, params=params, content=request.content, headers=headers
-                ) as response,
-            ):
-                body = self._whole_body(response, request.what)
+            with self._client.stream(
+                request.method, url, params=params, content=request.content, headers=headers
+            ) as response:
+                reader = BodyReader(
+                    response.headers.get("content-encoding", ""),
+                    request.what,
+                    most_arrived=self._settings.most_sent_by_region,
+                    most_unpacked=self._settings.most_unpacked,
+                )
+                body = reader.whole(response.iter_raw())
                 return Answer(status=response.status_code, headers=response.headers, body=body)
         except SyncError as error:
+            if isinstance(error, TransientError):
+                health.failed(request.address, silent=False)
             if request.writing:
                 raise OutcomeUnknown(f"{error}; the records are read back first") from error
             raise
         except tuple(COUNTERPARTS) as error:
-            raise from_httpx(error, request.what, writing=request.writing) from error
-
-    def _whole_body(self, response: httpx.Response, what: str) -> bytes:
-        """The body unpacked; ContractError beyond the limits, before they are filled."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip"):
-            raise ContractError(f"{what}: the answer is packed in a way we did not ask for")
-        unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-        parts: list[bytes] = []
-        arrived = unpacked = 0
-        for chunk in response.iter_raw():
-            arrived += len(chunk)
-            if unpack is not None:
-                try:
-                    chunk = unpack.decompress(chunk, self._settings.most_unpacked - unpacked + 1)
-                except zlib.error:
-                    raise TransientError(f"{what}: the packed answer is damaged") from None
-            unpacked += len(chunk)
-            if arrived > self._settings.most_sent_by_region or unpacked > self._settings.most_unpacked:
-                raise ContractError(f"{what}: the answer is larger than we accept; lower page_size")
-            parts.append(chunk)
-        if unpack is not None and arrived and not unpack.eof:
-            raise TransientError(f"{what}: the packed answer is cut off")
-        return b"".join(parts)
+            failure = from_httpx(error, request.what, writing=request.writing)
+            if isinstance(failure, TransientError):
+                health.failed(request.address, silent=isinstance(error, NOT_SENT))
+            raise failure from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +256,11 @@ class _Request:
     content: bytes | None
     headers: dict[str, str]
     writing: bool
+
+    @property
+    def address(self) -> str:
+        """What health knows the call by: the same for every page, and for every school."""
+        return self.what.rstrip("0123456789 ")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

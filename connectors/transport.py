@@ -1,16 +1,21 @@
 """An httpx transport on which the whole exchange has one deadline, and TLS is always verified.
 
 httpx limits the time between two chunks, so that a peer who sends a byte a second is never late. Here every
-connect, handshake, read and write gets at most the time that is left of the exchange, headers included.
+look-up of a name, connect, handshake, read and write gets at most the time that is left of the exchange, headers
+included. Three holes of the layers below are closed with it: a name that resolves slowly, a name with many
+addresses nobody listens at (each would get the whole timeout), a peer who takes our request byte by byte.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import certifi
@@ -92,9 +97,53 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: SocketOptions = None,
     ) -> httpcore.NetworkStream:
-        timeout = self._left(timeout, httpcore.ConnectTimeout)
-        stream = self._sockets.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._left)
+        """The first address that answers; ``timeout`` bounds all of them together."""
+        until = None if timeout is None else monotonic() + timeout
+
+        def left() -> float | None:
+            own = None if until is None else max(0.001, until - monotonic())
+            return self._left(own, httpcore.ConnectTimeout)
+
+        failure: httpcore.NetworkError | httpcore.TimeoutException | None = None
+        for address in _addresses(host, port, left()):
+            try:
+                stream = self._sockets.connect_tcp(address, port, left(), local_address, socket_options)
+                return _Stream(stream, self._left)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore.ConnectError("the name has no address")
+
+
+def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
+    """The addresses of a name. The resolver knows no timeout, so it gets a thread that may be left behind."""
+    if _is_address(host):
+        return [host]
+    found: list[str] = []
+    failed: list[OSError] = []
+
+    def resolve() -> None:
+        try:
+            known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(address[0]) for *_, address in known))
+        except (OSError, UnicodeError) as error:
+            failed.append(error if isinstance(error, OSError) else OSError("not a name"))
+
+    thread = threading.Thread(target=resolve, name="resolve", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if thread.is_alive():
+        raise httpcore.ConnectTimeout("the name was not resolved in time")
+    if failed:
+        raise httpcore.ConnectError("the name cannot be resolved") from failed[0]
+    return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class _Stream(httpcore.NetworkStream):
@@ -106,7 +155,17 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+        """httpcore gives each piece that the peer takes the whole timeout anew; here the time left shrinks."""
+        connection: socket.socket = self._stream.get_extra_info("socket")
+        view = memoryview(buffer)
+        try:
+            while view:
+                connection.settimeout(self._left(timeout, httpcore.WriteTimeout))
+                view = view[connection.send(view) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout("the peer takes nothing") from error
+        except OSError as error:
+            raise httpcore.WriteError("the peer is gone") from error
 
     def close(self) -> None:
         self._stream.close()

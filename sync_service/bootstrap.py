@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.endpoints import Endpoints
 from sync_service.clock import SystemClock
 from sync_service.crash_probe import crash_probe
 from sync_service.domain.errors import ConfigError, LoginNeeded, TransientError
@@ -25,7 +26,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.context import School, never, nothing
 from sync_service.engine.cycle import Direction
 from sync_service.engine.decisions import Desk
-from sync_service.engine.leased_run import Job, run_leased
+from sync_service.engine.leased_run import UNATTENDED, Job, run_leased
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.notify import LogNotifier
 from sync_service.region import CandidateToken, StoredTokens, connect, needs_login, note_rejection
@@ -52,6 +53,7 @@ class Service:
         self.db = db
         self.clock = clock
         self.notifier = notifier
+        self.endpoints = Endpoints(clock)  # what this process knows of the regional servers
         self._probe = crash_probe(os.environ) or nothing
         self._schools = _register(db, settings)
         self._remotes: dict[str, RemoteSystem] = {}
@@ -142,7 +144,14 @@ class Service:
             return self._remotes[school.code]
 
     def _connect(self, school: School, tokens: TokenStore) -> RemoteSystem:
-        return connect(self.school_settings(school), tokens=tokens, mappings=self.mappings, clock=self.clock)
+        return connect(
+            self.school_settings(school),
+            limits=self.settings.limits,
+            tokens=tokens,
+            mappings=self.mappings,
+            clock=self.clock,
+            endpoints=self.endpoints,
+        )
 
     def school_settings(self, school: School) -> SchoolSettings:
         return next(one for one in self.settings.schools if one.code == school.code)
@@ -181,6 +190,8 @@ class Service:
 
         Raises what :func:`sync_service.engine.leased_run.run_leased` raises.
         """
+        if trigger not in UNATTENDED:
+            self.endpoints.probe_at_once()
         store = self.db.connection(school.school_id)
         before = store.load()
         period = self.settings.schedule.heartbeat
@@ -227,6 +238,7 @@ class Service:
         """
         tokens = CandidateToken(self.db.connection(school.school_id), refresh_token)
         remote = self._connect(school, tokens)
+        self.endpoints.probe_at_once()
         try:
             remote.change_versions()
         except LoginNeeded:

@@ -91,6 +91,16 @@ class Schedule(_Strict):
         return self.intervals.get(stream, DEFAULT_INTERVALS[stream])
 
 
+class Limits(_Strict):
+    """What one request to the region may take, and how it is left alone. Seconds, and MiB for sizes."""
+
+    deadline: Annotated[float, Field(ge=1, le=600)] = 60.0
+    answer_size: Annotated[float, Field(ge=0.1, le=100)] = 10.0
+    requests_per_second: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    failures_until_down: Annotated[int, Field(ge=1, le=1000)] = 5
+    probe_period: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+
+
 class SchoolSettings(_Strict):
     """One school: who it is in the region, and how the region is reached."""
 
@@ -129,6 +139,7 @@ class Settings(_Strict):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     mappings_dir: Path | None = None
     schedule: Schedule = Field(default_factory=Schedule)
+    limits: Limits = Field(default_factory=Limits)
     schools: tuple[SchoolSettings, ...]
 
     @field_validator("database_url")
@@ -212,7 +223,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update=changes)
 
 
-_KNOWN: dict[str, type[_Strict]] = {"": Settings, "schedule": Schedule, "schools": SchoolSettings}
+_KNOWN: dict[str, type[_Strict]] = {"": Settings, "schedule": Schedule, "limits": Limits, "schools": SchoolSettings}
 _SENTENCES = {
     "missing": "is missing; add it (config.example.toml explains every key)",
     "too_short": "must not be empty",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from mappings import Mappings
-    from sync_service.config import SchoolSettings, Settings
+    from sync_service.config import Limits, SchoolSettings, Settings
     from sync_service.engine.ports import Clock
     from sync_service.persistence import SqlDatabase
 
@@ -50,7 +50,7 @@ def examine(settings: Settings, *, clock: Clock, fix: bool = False) -> list[Find
     try:
         if mappings is not None:
             for school in settings.schools:
-                findings += examine_region(school, db=db, mappings=mappings, clock=clock)
+                findings += examine_region(school, settings.limits, db=db, mappings=mappings, clock=clock)
     finally:
         db.close()
     return findings
@@ -60,7 +60,7 @@ def examine(settings: Settings, *, clock: Clock, fix: bool = False) -> list[Find
 
 
 def _settings(settings: Settings) -> tuple[list[Finding], Mappings | None]:
-    findings = [finding for school in settings.schools for finding in _school(school)]
+    findings = [finding for school in settings.schools for finding in _school(school, settings.limits)]
     mappings = None
     try:
         mappings, problems = _mappings(settings)
@@ -79,12 +79,12 @@ def _mappings(settings: Settings) -> tuple[Mappings, list[str]]:
     return mappings, [problem for mapping in mappings.values() for problem in mapping.round_trip_check()]
 
 
-def _school(school: SchoolSettings) -> list[Finding]:
+def _school(school: SchoolSettings, limits: Limits) -> list[Finding]:
     from sync_service.region import check_connector
 
     area = f"school {school.code}"
     try:
-        check_connector(school)
+        check_connector(school, limits)
     except ConfigError as broken:
         remedy = f"Исправьте настройки школы {school.code} в файле настроек."
         return [error(area, problem, remedy) for problem in broken.problems]

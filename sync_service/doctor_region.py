@@ -12,7 +12,7 @@ from sync_service.findings import Finding, error, ok, warning
 
 if TYPE_CHECKING:
     from mappings import Mappings
-    from sync_service.config import SchoolSettings
+    from sync_service.config import Limits, SchoolSettings
     from sync_service.engine.ports import Clock
     from sync_service.persistence import ConnectionStore, SqlDatabase
 
@@ -25,7 +25,9 @@ _GOST = (
 _LOGIN = "Введите ключ: ecp-sync connection login --school {code}."
 
 
-def examine_region(school: SchoolSettings, *, db: SqlDatabase, mappings: Mappings, clock: Clock) -> list[Finding]:
+def examine_region(
+    school: SchoolSettings, limits: Limits, *, db: SqlDatabase, mappings: Mappings, clock: Clock
+) -> list[Finding]:
     """Findings of one school, its area named after its code. One request at most carries the token."""
     area = f"region {school.code}"
     line = _line(school, area)
@@ -39,7 +41,7 @@ def examine_region(school: SchoolSettings, *, db: SqlDatabase, mappings: Mapping
     token = _token(school, store, area)
     if line.level != "ok" or token is not None:
         return [line, *([token] if token is not None else [])]
-    return [line, *_access(school, store, mappings, clock, area)]
+    return [line, *_access(school, limits, store, mappings, clock, area)]
 
 
 def _token(school: SchoolSettings, store: ConnectionStore, area: str) -> Finding | None:
@@ -77,13 +79,13 @@ def _shake_hands(plain: socket.socket, host: str, school: SchoolSettings) -> Non
 
 
 def _access(
-    school: SchoolSettings, store: ConnectionStore, mappings: Mappings, clock: Clock, area: str
+    school: SchoolSettings, limits: Limits, store: ConnectionStore, mappings: Mappings, clock: Clock, area: str
 ) -> list[Finding]:
     from sync_service.region import StoredTokens, connect, note_rejection
 
     tokens = StoredTokens(store)
     before = tokens.load()
-    remote = connect(school, tokens=tokens, mappings=mappings, clock=clock)
+    remote = connect(school, limits=limits, tokens=tokens, mappings=mappings, clock=clock)
     try:
         theirs = remote.change_versions().server_time
     except LoginNeeded:

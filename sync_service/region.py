@@ -14,27 +14,42 @@ from sync_service.persistence.connections import LOGIN_NEEDED, OK, ConnectionSto
 
 if TYPE_CHECKING:
     from connectors.auth import TokenStore
+    from connectors.endpoints import Endpoints
     from mappings import Mappings
-    from sync_service.config import SchoolSettings
+    from sync_service.config import Limits, SchoolSettings
     from sync_service.engine.ports import Clock, RemoteSystem
 
+MIB = 1024 * 1024
 
-def connect(settings: SchoolSettings, *, tokens: TokenStore, mappings: Mappings, clock: Clock) -> RemoteSystem:
-    """The connector of a school; makes no request. ConfigError names every wrong value."""
+
+def connect(
+    settings: SchoolSettings,
+    *,
+    limits: Limits,
+    tokens: TokenStore,
+    mappings: Mappings,
+    clock: Clock,
+    endpoints: Endpoints | None = None,
+) -> RemoteSystem:
+    """The connector of a school; makes no request. ConfigError names every wrong value.
+
+    ``endpoints``: what this process knows of the servers it talks to; without it the connector starts afresh.
+    """
     from connectors import CONNECTORS
 
     factory = CONNECTORS[settings.connector]
-    return factory(connector_settings(settings), tokens=tokens, mappings=mappings, clock=clock)
+    values = connector_settings(settings, limits)
+    return factory(values, tokens=tokens, mappings=mappings, clock=clock, endpoints=endpoints)
 
 
-def check_connector(settings: SchoolSettings) -> None:
+def check_connector(settings: SchoolSettings, limits: Limits) -> None:
     """Raise ConfigError with everything that keeps the connector of a school from being made."""
     from connectors import CONNECTORS
     from sync_service.clock import SystemClock
 
     if settings.connector not in CONNECTORS:
         raise ConfigError([f"connector: {settings.connector!r} is unknown; there are {', '.join(CONNECTORS)}"])
-    connect(settings, tokens=_NoTokens(), mappings={}, clock=SystemClock()).close()
+    connect(settings, limits=limits, tokens=_NoTokens(), mappings={}, clock=SystemClock()).close()
 
 
 class _NoTokens:
@@ -45,13 +60,18 @@ class _NoTokens:
         raise AssertionError("a connector that asks nobody has no tokens to store")
 
 
-def connector_settings(settings: SchoolSettings) -> dict[str, Any]:
+def connector_settings(settings: SchoolSettings, limits: Limits) -> dict[str, Any]:
     """The plain values a connector is made from."""
     return {
         "base_url": settings.base_url,
         "organization_id": settings.organization_id,
         "ca_bundle": settings.ca_bundle,
         "page_size": settings.page_size,
+        "deadline": limits.deadline,
+        "most_bytes": round(limits.answer_size * MIB),
+        "most_per_second": limits.requests_per_second,
+        "failures_until_down": limits.failures_until_down,
+        "probe_period": limits.probe_period,
     }
 
 

@@ -14,6 +14,7 @@ from connectors.auth import Tokens, TokenSession, TokenStore
 from connectors.ecp import resources
 from connectors.ecp.settings import EcpSettings
 from connectors.ecp.writing import as_item, rejected_here, results_of
+from connectors.endpoints import Endpoints
 from connectors.http import HttpClient
 from connectors.pagination import NEVER, Listing, Source, newest_of_each, position, read_windows
 from mappings import Mappings, RecordMapping
@@ -53,10 +54,11 @@ class EcpConnector:
         mappings: Mappings,
         clock: Clock,
         uniform: Callable[[float, float], float] | None = None,
+        endpoints: Endpoints | None = None,
     ) -> None:
         self._settings = settings
         self._mappings = mappings
-        self._http = HttpClient(settings.http(), clock=clock, uniform=uniform)
+        self._http = HttpClient(settings.http(), clock=clock, uniform=uniform, endpoints=endpoints)
         self._session = TokenSession(tokens, self._refresh)
         self._root = f"organizations/{quote(settings.organization_id, safe='')}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -27,17 +27,21 @@ NATURAL_KEYS: dict[Stream, tuple[frozenset[str], ...]] = {
 SEARCH_LIMIT = 500
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Numbers and versions of records; JSON itself knows no largest integer."""
+
+
 class PageAnswer(msgspec.Struct, rename="camel"):
     """A page; what it declares beside these fields follows from them. Items stay plain."""
 
     items: list[Any]
-    total_count: int
-    page_number: int
-    page_size: int
+    total_count: Count
+    page_number: Count
+    page_size: Count
 
     @property
     def is_sound(self) -> bool:
-        return self.total_count >= 0 and self.page_size >= 1
+        return self.page_size >= 1
 
 
 class SearchAnswer(msgspec.Struct):
@@ -45,8 +49,8 @@ class SearchAnswer(msgspec.Struct):
 
 
 class StreamState(msgspec.Struct):
-    newest: int
-    oldest: int
+    newest: Count
+    oldest: Count
 
 
 class ChangeVersionAnswer(msgspec.Struct, rename="camel"):
@@ -65,8 +69,8 @@ class ItemAnswer(msgspec.Struct, rename="camel"):
     client_ref: str
     status: int
     id: str | None = None
-    version: int | None = None
-    change_version: int | None = None
+    version: Count | None = None
+    change_version: Count | None = None
     item: dict[str, Any] | None = None
     problem: Any = None
 

@@ -33,6 +33,9 @@ class EcpSettings:
     first_backoff: float = 0.5
     longest_wait: float = 30.0
     most_bytes: int = 10 * 1024 * 1024
+    most_per_second: float = 0.0
+    failures_until_down: int = 5
+    probe_period: float = 300.0
 
     def __post_init__(self) -> None:
         problems = _address_problems(self.base_url)
@@ -41,10 +44,18 @@ class EcpSettings:
         for name, most in (("page_size", 1000), ("batch_limit", 500)):
             if not 1 <= getattr(self, name) <= most:
                 problems.append(f"{name}: must be between 1 and {most}")
-        for name in ("connect_timeout", "read_timeout", "deadline", "attempts", "most_bytes"):
+        for name in (
+            "connect_timeout",
+            "read_timeout",
+            "deadline",
+            "attempts",
+            "most_bytes",
+            "failures_until_down",
+            "probe_period",
+        ):
             if getattr(self, name) <= 0:
                 problems.append(f"{name}: must be greater than 0")
-        for name in ("first_backoff", "longest_wait"):
+        for name in ("first_backoff", "longest_wait", "most_per_second"):
             if getattr(self, name) < 0:
                 problems.append(f"{name}: must not be negative")
         if self.ca_bundle is not None and not self.ca_bundle.is_file():
@@ -75,6 +86,9 @@ class EcpSettings:
             longest_wait=self.longest_wait,
             most_sent_by_region=self.most_bytes,
             most_unpacked=self.most_bytes,
+            most_per_second=self.most_per_second,
+            failures_until_down=self.failures_until_down,
+            probe_period=self.probe_period,
         )
 
 

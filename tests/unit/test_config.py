@@ -159,5 +159,6 @@ def test_the_example_is_plain_toml() -> None:
         "database_url",
         "log_level",
         "schedule",
+        "limits",
         "schools",
     }

@@ -274,7 +274,11 @@ def test_command_lines_are_found_at_all() -> None:
 
 # --- configuration -----------------------------------------------------------------------------------------------
 
-TABLES: dict[str, type[BaseModel]] = {"schedule": config.Schedule, "schools": config.SchoolSettings}
+TABLES: dict[str, type[BaseModel]] = {
+    "schedule": config.Schedule,
+    "limits": config.Limits,
+    "schools": config.SchoolSettings,
+}
 
 
 def settings_keys() -> dict[str, Any]:

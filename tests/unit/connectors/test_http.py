@@ -126,14 +126,17 @@ class TestTransportErrors:
                 assert "private" not in str(caught.value)
 
     def test_an_outage_is_met_with_single_probes_until_it_ends(self) -> None:
-        """The first call tries three times, the next ones once each; after a success all is as before."""
+        """Five failures in a row, then one probe in five minutes of fifteen; after a success all is as before."""
+        clock = Clock()
         with respx.mock:
-            http = client()
+            http = client(clock)
             route = respx.get(URL).mock(side_effect=httpx.ConnectError("down"))
-            for _ in range(5):
+            for _ in range(60):
                 with pytest.raises(Unreachable):
                     http.call("GET", "things", "things", session=session())
-            assert route.call_count == 3 + 4
+                clock.seconds += 15
+            assert route.call_count == 5 + 3
+            clock.seconds += 300
             route.mock(
                 side_effect=[httpx.Response(200, json=1), httpx.ConnectError("again"), httpx.Response(200, json=2)]
             )
@@ -271,7 +274,7 @@ class TestWaiting:
         with respx.mock:
             respx.get(URL).respond(500)
             with pytest.raises(TransientError):
-                read(clock, attempts=6, longest_backoff=4.0)
+                read(clock, attempts=6, longest_backoff=4.0, failures_until_down=9)
         assert clock.slept == [0.5, 1.0, 2.0, 4.0, 4.0]
 
 
