@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sync_service.domain.errors import OutcomeUnknown, SyncError, TransientError
+from sync_service.domain.errors import OutcomeUnknown, RateLimited, SyncError, TransientError, Unreachable
 from sync_service.domain.guards import deletions_pass
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
 from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
@@ -27,6 +27,9 @@ from sync_service.engine.ports import Op, WriteItem, WriteStatus
 from sync_service.engine.readback import read_back
 from sync_service.engine.settle import back_off, settle
 from sync_service.engine.stores import UnitOfWork
+
+# The connector itself minds when the region may be asked again; the entries are due whenever it may.
+NOTHING_DONE = (Unreachable, RateLimited)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,9 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
         _mark(cycle, attempt, AttemptState.UNKNOWN, EntryState.UNKNOWN)
         read_back(cycle, stream)
         return
+    except NOTHING_DONE:
+        _mark(cycle, attempt, AttemptState.ANSWERED, EntryState.PENDING, spent=False)
+        raise
     except SyncError as error:
         state = EntryState.RETRY if isinstance(error, TransientError) else EntryState.PENDING
         _mark(cycle, attempt, AttemptState.ANSWERED, state)
@@ -152,8 +158,13 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
     brake(stream, refused, of=len(results))
 
 
-def _mark(cycle: Cycle, attempt: Attempt, attempt_state: AttemptState, entry_state: EntryState) -> None:
-    """Nothing of the batch is acknowledged; its entries wait for what ``entry_state`` says."""
+def _mark(
+    cycle: Cycle, attempt: Attempt, attempt_state: AttemptState, entry_state: EntryState, *, spent: bool = True
+) -> None:
+    """Nothing of the batch is acknowledged; its entries wait for what ``entry_state`` says.
+
+    A try that the region never saw is not ``spent``: an outage must not let the entries of a school back off.
+    """
     with cycle.write() as uow:
         entries = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
         now = cycle.clock.now()
@@ -162,6 +173,7 @@ def _mark(cycle: Cycle, attempt: Attempt, attempt_state: AttemptState, entry_sta
                 replace(
                     entry,
                     state=entry_state,
+                    tries=entry.tries if spent else max(0, entry.tries - 1),
                     not_before=now + back_off(entry.tries) if entry_state is EntryState.RETRY else None,
                 )
                 for entry in entries.values()
