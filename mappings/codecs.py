@@ -28,6 +28,7 @@ from sync_service.domain.rules.text import squeeze
 
 Decode = Callable[[Any], Scalar]
 
+LONGEST_ID = 200  # characters; the contract has 36
 LARGEST = 2_147_483_647  # what an integer column holds on every database we support
 LONGEST = 10_000  # characters of one text; the regional fields are far shorter
 
@@ -78,10 +79,15 @@ def _encodable(text: str) -> bool:
     return True
 
 
+def is_identifier(raw: Any) -> bool:
+    """Whether something may be a regional id: what a database keeps, an index takes and a person can read."""
+    return type(raw) is str and 0 < len(raw) <= LONGEST_ID and raw.isprintable() and not raw.isspace()
+
+
 def reference(raw: Any) -> str:
     """A regional id exactly as the region writes it."""
-    if type(raw) is str and raw and not raw.isspace():
-        return raw
+    if is_identifier(raw):
+        return str(raw)
     raise wrong_type("идентификатор")
 
 

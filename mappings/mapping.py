@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from mappings.codecs import Codec
+from mappings.codecs import Codec, is_identifier
 from sync_service.domain.errors import RecordError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.policies import FieldPolicy, OnClash, Owner, StreamPolicy
@@ -86,8 +86,8 @@ class RecordMapping:
         field = remote = ""
         try:
             remote_id = item[ID]
-            if type(remote_id) is not str or not remote_id:
-                return self._reject(item, None, "no_id", ID, "у записи нет идентификатора")
+            if not is_identifier(remote_id):
+                return self._reject(item, None, "no_id", ID, "у записи нет годного идентификатора")
             if item.get(DELETED) is True:
                 return self._record(item, remote_id, self._readable(item), deleted=True)
             values: Values = {}
@@ -122,7 +122,7 @@ class RecordMapping:
         if not (
             (version is None or (type(version) is int and 0 <= version <= LARGEST_VERSION))
             and (change is None or (type(change) is int and 0 <= change <= LARGEST_VERSION))
-            and (client_ref is None or type(client_ref) is str)
+            and (client_ref is None or (type(client_ref) is str and client_ref.isprintable()))
             and item.get(DELETED) in (None, deleted)
         ):
             raise RecordError("служебные поля записи не того вида", code="wrong_type")

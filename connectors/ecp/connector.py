@@ -18,6 +18,7 @@ from connectors.endpoints import Endpoints
 from connectors.http import HttpClient
 from connectors.pagination import NEVER, Listing, Source, newest_of_each, position, read_windows
 from mappings import Mappings, RecordMapping
+from mappings.codecs import is_identifier
 from sync_service.domain.errors import ContractError, OutcomeUnknown, RecordError, TransientError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
@@ -212,7 +213,7 @@ class EcpConnector:
                 candidates=tuple(self._candidate(one) for one in found.candidates),
             )
         except (ValueError, KeyError):
-            raise ContractError(f"{what}: a status of an answer is unknown") from None
+            raise ContractError(f"{what}: a status or an id of an answer is unknown to the contract") from None
 
     def _candidate(self, one: resources.CandidateAnswer) -> PersonCandidate:
         rows = self._mappings[Stream.STUDENTS].rows
@@ -224,6 +225,8 @@ class EcpConnector:
                 return None
             return None if value is None else str(value)
 
+        if not is_identifier(one.person_id) or not is_identifier(one.organization_id or "-"):
+            raise ValueError("not an id")
         return PersonCandidate(
             person_id=one.person_id,
             status=_CANDIDATE_STATUS[one.status],

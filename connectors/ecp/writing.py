@@ -10,6 +10,7 @@ import msgspec
 from connectors.answers import safe_word
 from connectors.ecp.resources import BatchAnswer, ItemAnswer
 from mappings import RecordMapping
+from mappings.codecs import is_identifier
 from sync_service.domain.errors import OutcomeUnknown, RecordError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.streams import RemoteRecord
@@ -66,7 +67,8 @@ def _result(item: WriteItem, answer: ItemAnswer, mapping: RecordMapping, what: s
     remote_id = answer.id or (record.remote_id if record else None) or item.remote_id
     code, path = _problem(answer.problem)
     status = _status(answer.status, code)
-    if status is None or (status is WriteStatus.DONE and remote_id is None):
+    unclear = answer.id is not None and not is_identifier(answer.id)
+    if unclear or status is None or (status is WriteStatus.DONE and remote_id is None):
         raise OutcomeUnknown(f"{what}: the outcome of a record is unclear; the records are read back first")
     return WriteResult(
         client_ref=item.client_ref,

@@ -239,6 +239,8 @@ class TestWriting:
             {"results": [{"clientRef": "a", "status": 201}]},
             {"results": [{"clientRef": "a", "status": 202, "id": "m"}]},
             {"results": [{"clientRef": "a", "status": 0}]},
+            {"results": [{"clientRef": "a", "status": 201, "id": "m\x00"}]},
+            {"results": [{"clientRef": "a", "status": 201, "id": "m", "version": 10**40}]},
             {"results": [None]},
         ],
     )

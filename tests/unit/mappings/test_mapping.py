@@ -192,7 +192,10 @@ class TestRejects:
         assert first.signature == second.signature == "marks.value code:marks: unmapped_code"
         assert "codes/marks.toml" in first.reason
 
-    @pytest.mark.parametrize("item", [None, 1, "text", [], [1], True, {}, {"id": None}, {"id": 5}, {"id": ""}])
+    @pytest.mark.parametrize(
+        "item",
+        [None, 1, "text", [], [1], True, {}, *({"id": bad} for bad in (None, 5, "", " ", "a\x00", "a\n", "a" * 201))],
+    )
     def test_what_is_no_record_at_all(self, item: Any) -> None:
         found = reject(Stream.MARKS, item)
         assert found.remote_id is None
