@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sync_service.domain.errors import LoginNeeded, OutcomeUnknown, RateLimited, SyncError, TransientError
+from sync_service.domain.errors import (
+    LoginNeeded,
+    OutcomeUnknown,
+    RateLimited,
+    SyncError,
+    TransientError,
+    Unreachable,
+)
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.cycle import Direction
@@ -158,6 +165,24 @@ def test_a_stale_version_is_read_and_merged(world: World) -> None:
     there = world.remote.records(Stream.STUDENTS)[pupil]
     assert (there["phone"], there["address"]) == ("+79001112233", "ул. Мира, 3")
     assert world.rows("students")[0]["address"] == "ул. Мира, 3"
+
+
+@pytest.mark.parametrize(
+    ("error", "burnt"),
+    [(Unreachable("down"), False), (RateLimited("429", retry_after=3600), False), (TransientError("500"), True)],
+)
+def test_a_region_that_saw_nothing_burns_no_try(world: World, error: SyncError, burnt: bool) -> None:
+    """However long it is away, what waits is due in the first run after; what it failed on backs off."""
+    seeded(world)
+    new_mark(world)
+    for _ in range(6):
+        world.remote.fail_next(error, call="write")
+        world.sync()
+        world.clock.sleep(1 if not burnt else 7200)
+    (entry,) = world.rows("outbox")
+    assert (entry["state"], entry["tries"]) == (("retry", 6) if burnt else ("pending", 0))
+    world.sync()
+    assert values(world) == ["3", "5"]
 
 
 @pytest.mark.parametrize("error", [TransientError("503"), RateLimited("429", retry_after=1)])
