@@ -16,7 +16,8 @@ from connectors.pace import Pace
 from connectors.strict_json import DEEPEST, BadJson, decode
 from sync_service.domain.errors import TransientError, Unreachable
 from tests.simulation.edge_answers import statement_17, statement_18, statement_25
-from tests.simulation.edge_network import statement_19, statement_20, statement_22, statement_48, statement_49
+from tests.simulation.edge_network import statement_20, statement_48, statement_49
+from tests.simulation.edge_time import statement_19, statement_22
 from tests.unit.connectors.regions import Clock, RealClock, client
 
 
