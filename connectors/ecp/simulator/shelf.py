@@ -7,7 +7,8 @@ change appends to the order and leaves a hole behind, which the next reader clos
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 FIRST_READING = -1  # the lower bound of a reader who names none
+REMEMBERED = 10_000  # changes that can be looked behind, see Shelf.as_of
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +65,7 @@ class Shelf:
         self._order: list[Entry] = []
         self._first_hole: int | None = None
         self._live: tuple[list[int], list[Entry]] | None = None
+        self._past: deque[tuple[int, str, Entry | None]] = deque(maxlen=REMEMBERED)  # version, id, state before
 
     def live(self, item_id: object) -> Entry | None:
         """The item with this id unless it is deleted."""
@@ -94,7 +97,9 @@ class Shelf:
             self.entries[item_id] = entry
             if client_ref is not None:
                 self._refs.setdefault(client_ref, []).append(entry)
+            self._past.append((change_version, item_id, None))
         else:
+            self._past.append((change_version, item_id, replace(entry)))
             self._forget_keys(entry)
             self._leave_hole(entry)
         if deleted:
@@ -132,6 +137,23 @@ class Shelf:
         first = low == FIRST_READING and self.tombstones
         versions, order = self._live_order() if first else (self._versions, self._order)
         return order, bisect_right(versions, low), bisect_right(versions, high)
+
+    def as_of(self, change_version: int) -> Shelf:
+        """The stream as it was then, for a server that answers late; as far back as changes are remembered."""
+        entries = dict(self.entries)
+        for written, item_id, before in reversed(self._past):
+            if written <= change_version:
+                break
+            if before is None:
+                entries.pop(item_id, None)
+            elif item_id in entries:
+                entries[item_id] = before
+        past = Shelf(self.shape)
+        for entry in entries.values():
+            past.restore(entry)
+        newest = max((entry.change_version for entry in entries.values()), default=0)
+        past.settle(newest=newest, oldest=min(self.oldest, newest))
+        return past
 
     def compact(self, through: int) -> None:
         """Forget the history up to ``through``: older lower bounds are refused, older tombstones dropped."""
