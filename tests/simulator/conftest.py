@@ -15,3 +15,17 @@ def school() -> Iterator[School]:
     client = start_school()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def _standing() -> Iterator[School]:
+    client = start_school()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def standing(_standing: School) -> Iterator[School]:
+    """Our school, the same for all tests of a module: they must not mind what others wrote. Faults are ended."""
+    yield _standing
+    _standing.handle.admin("DELETE", "/simulator/faults")

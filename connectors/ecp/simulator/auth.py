@@ -16,6 +16,11 @@ def login_refused(details: str) -> RequestRefused:
     return RequestRefused(401, "unauthorized", details, headers={"WWW-Authenticate": "Bearer"})
 
 
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 class TokenDesk:
     """Gives out and checks tokens; the tokens follow from the seed, their life is in real seconds."""
 
@@ -23,7 +28,9 @@ class TokenDesk:
         self._seed = seed
         self._given = 0
         self.life = life
+        self.uses: int | None = None  # how many requests a new access token is good for
         self._access: dict[str, tuple[str, float]] = {}
+        self._left: dict[str, int] = {}
         self.refresh_tokens: dict[str, str] = {}  # organization -> the one that is alive
         self.rejected: set[str] = set()
 
@@ -39,6 +46,8 @@ class TokenDesk:
             if token == refresh_token and organization_id not in self.rejected:
                 access = self._token("access")
                 self._access[access] = organization_id, time.monotonic() + self.life
+                if self.uses is not None:
+                    self._left[access] = self.uses
                 self.refresh_tokens[organization_id] = self._token("refresh")
                 return {
                     "accessToken": access,
@@ -49,15 +58,24 @@ class TokenDesk:
 
     def holder(self, authorization: str) -> str:
         """The organization whose living access token the header carries; 401 otherwise."""
-        scheme, _, token = authorization.partition(" ")
-        found = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
+        token = _bearer(authorization)
+        found = self._access.get(token)
         if found is None:
             raise login_refused("Нужен токен доступа")
         organization_id, until = found
-        if time.monotonic() >= until:
-            del self._access[token.strip()]
+        left = self._left.get(token)
+        if time.monotonic() >= until or left == 0:
+            self.forget(authorization)
             raise login_refused("Срок токена доступа истёк")
+        if left is not None:
+            self._left[token] = left - 1
         return organization_id
+
+    def forget(self, authorization: str) -> None:
+        """End the access token the header carries."""
+        token = _bearer(authorization)
+        self._access.pop(token, None)
+        self._left.pop(token, None)
 
     def expire(self, organization_id: str | None) -> int:
         """End the access tokens of one school, or of all; how many ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from connectors.ecp.simulator.enrolment import admissible_person, enrol, follow_movements
@@ -10,7 +10,6 @@ from connectors.ecp.simulator.fields import Json
 from connectors.ecp.simulator.organization import Organization
 from connectors.ecp.simulator.problems import ItemRefused, RequestRefused, problem
 from connectors.ecp.simulator.rules import Change, check_data, check_references, check_rules
-from connectors.ecp.simulator.shapes import FIELDS
 from connectors.ecp.simulator.shelf import Entry
 from connectors.ecp.simulator.world import World
 
@@ -21,8 +20,17 @@ OPERATIONS = ("create", "update", "delete")
 class Batch:
     """Writes the items of one request into one stream; the caller holds the world's lock."""
 
-    def __init__(self, world: World, organization: Organization, stream: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        organization: Organization,
+        stream: str,
+        *,
+        store_as: Callable[[Json], Json] | None = None,
+    ) -> None:
+        """``store_as`` gives accepted values the form in which they are kept."""
         self._world = world
+        self._store_as = store_as or (lambda data: data)
         self._organization = organization
         self._stream = stream
         self._shelf = organization.shelves[stream]
@@ -57,6 +65,7 @@ class Batch:
         world, organization, stream = self._world, self._organization, self._stream
         check_data(stream, data, partial=stream == "students" and data.get("personId") is not None)
         check_references(organization, stream, data)
+        data = self._store_as(data)
         if stream == "students":
             person = admissible_person(world, organization, data)
             entry = enrol(world, organization, data, person=person, at=self._at, client_ref=item["clientRef"])
@@ -73,6 +82,7 @@ class Batch:
         entry, data = self._current(item), item["data"]
         check_data(self._stream, data, partial=True)
         check_references(self._organization, self._stream, data)
+        data = self._store_as(data)
         old = entry.fields()
         new = self._shelf.shape.filled({**old, **data})
         check_rules(self._change(entry, old, new))
@@ -151,21 +161,6 @@ def _envelope_fault(item: Any) -> str | None:
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
         return ".version"
     return None if isinstance(item.get("id"), str | None) else ".id"
-
-
-def normalised(stream: str, items: list[Json], only: Collection[str] | None) -> list[Json]:
-    """The items as a normalising server would store them: free text trimmed and upper-cased."""
-    names = {name for name, field in FIELDS[stream].items() if field.free_text and (not only or name in only)}
-    return [
-        {
-            **item,
-            "data": {
-                name: value.strip().upper() if name in names and isinstance(value, str) else value
-                for name, value in item["data"].items()
-            },
-        }
-        for item in items
-    ]
 
 
 def _stored(entry: Entry) -> Json:

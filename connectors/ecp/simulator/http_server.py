@@ -1,8 +1,7 @@
 """A small threaded HTTP/1.1 server with keep-alive, fast enough never to be what a benchmark measures.
 
 ``http.server`` spends most of its time building e-mail messages out of headers; this one reads a request
-line, headers and a body, asks the application, and sends the answer in one write. It can also do what a
-decent server never does: drop, cut and drip answers.
+line, headers and a body, asks the application, and lets ``delivery`` send the answer.
 """
 
 from __future__ import annotations
@@ -10,24 +9,21 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
-import struct
 import threading
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Never
 from urllib.parse import parse_qsl, unquote
 
+from connectors.ecp.simulator.delivery import deliver
 from connectors.ecp.simulator.problems import RequestRefused
 from connectors.ecp.simulator.wire import Reply, Request
 
 MAX_BODY = 16 * 1024 * 1024
 MAX_LINE = 64 * 1024
 MAX_HEADERS = 200
-DRIP_SECONDS = 0.05
 
 Application = Callable[[Request], Reply]
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class HttpServer(socketserver.ThreadingTCPServer):
@@ -135,6 +131,7 @@ class _Connection(socketserver.StreamRequestHandler):
             headers=headers,
             body=body,
             peer=str(self.client_address[0]),
+            target=parts[1],
         )
 
     def _read_headers(self) -> dict[str, str]:
@@ -181,32 +178,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self.rfile.readline(MAX_LINE)
 
     def _send(self, reply: Reply, *, keep: bool, with_body: bool) -> bool:
-        if reply.drop is not None:
-            if reply.drop == "reset":
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.connection.close()
-            return False
-        keep = keep and reply.cut is None
-        head = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}"]
-        head += [f"Content-Type: {reply.content_type}", f"Content-Length: {len(reply.body)}"]
-        head += [f"{name}: {value}" for name, value in reply.headers.items()]
-        if not keep:
-            head.append("Connection: close")
-        start = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
-        body = reply.body[: reply.cut] if with_body else b""
-        if reply.pace is None:
-            self.connection.sendall(start + body)
-        else:
-            self.connection.sendall(start)
-            self._drip(body, reply.pace)
-        return keep
-
-    def _drip(self, body: bytes, pace: float) -> None:
-        step = max(1, int(pace * DRIP_SECONDS))
-        for place in range(0, len(body), step):
-            self.connection.sendall(body[place : place + step])
-            if self.server.stopping.wait(max(DRIP_SECONDS, step / pace)):
-                return
+        return deliver(self.connection, reply, keep=keep, with_body=with_body, stopping=self.server.stopping)
 
 
 def _malformed() -> Never:

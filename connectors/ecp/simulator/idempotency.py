@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from connectors.ecp.simulator.problems import RequestRefused
@@ -30,6 +31,7 @@ class StoredAnswer:
     digest: bytes
     status: int
     body: bytes
+    at: datetime
 
 
 class AnswerCache:
@@ -37,6 +39,7 @@ class AnswerCache:
 
     def __init__(self) -> None:
         self.mode: Mode = "replay"
+        self.life: timedelta | None = None  # how long a key is remembered; None: as long as there is room
         self._stored: OrderedDict[Key, StoredAnswer] = OrderedDict()
         self._under_way: set[Key] = set()
 
@@ -50,9 +53,12 @@ class AnswerCache:
         """Note that the request with this key is over."""
         self._under_way.discard(key)
 
-    def stored(self, key: Key, body: bytes) -> StoredAnswer | None:
+    def stored(self, key: Key, body: bytes, now: datetime) -> StoredAnswer | None:
         """The answer to repeat, or None when the request is to be executed; may refuse another body."""
         stored = None if self.mode == "ignored" else self._stored.get(key)
+        if stored is not None and self.life is not None and now - stored.at >= self.life:
+            del self._stored[key]
+            return None
         if stored is None or stored.digest == _digest(body) or self.mode == "replay_any":
             return stored
         if self.mode == "ignore_on_mismatch":
@@ -60,11 +66,11 @@ class AnswerCache:
         status = 422 if self.mode == "strict" else 400
         raise RequestRefused(status, "invalid", "Ключ Idempotency-Key уже использован с другим телом")
 
-    def remember(self, key: Key, body: bytes, status: int, answer: bytes) -> None:
+    def remember(self, key: Key, body: bytes, status: int, answer: bytes, now: datetime) -> None:
         """Keep the answer to an executed request; server errors only where the mode repeats them."""
         if self.mode == "ignored" or (status >= 500 and self.mode != "replay_errors"):
             return
-        self._stored[key] = StoredAnswer(_digest(body), status, answer)
+        self._stored[key] = StoredAnswer(_digest(body), status, answer, now)
         while len(self._stored) > KEPT:
             self._stored.popitem(last=False)
 

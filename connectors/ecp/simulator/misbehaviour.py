@@ -1,18 +1,19 @@
-"""What each kind of fault does to an answer."""
+"""Answers in place of the server, and what a fault does before the server gets to work."""
 
 from __future__ import annotations
 
-import gzip
 import threading
-from typing import Any
+from datetime import timedelta
+from email.utils import format_datetime
 
 import msgspec
 
-from connectors.ecp.simulator.faults import ANSWERING, Rule
+from connectors.ecp.simulator import elsewhere, fault_kinds
+from connectors.ecp.simulator.faults import Firing
 from connectors.ecp.simulator.fields import Json
 from connectors.ecp.simulator.problems import problem
-from connectors.ecp.simulator.reading import Listing
 from connectors.ecp.simulator.wire import Reply, Request
+from connectors.ecp.simulator.world import World
 
 HTML = "text/html; charset=utf-8"
 MAINTENANCE = (
@@ -23,21 +24,22 @@ LOGIN_PAGE = (
     "<!DOCTYPE html><html lang=ru><head><title>Вход</title></head>"
     '<body><h1>Вход через ЕСИА</h1><form action="/login" method="post"></form></body></html>'
 )
-BOMB_BYTES = 50_000_000
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
-def pause(firing: list[Rule], stopping: threading.Event) -> None:
-    """Wait as «slow» rules say; a stopping server does not wait."""
+def strike_first(firing: list[Firing], world: World, request: Request, stopping: threading.Event) -> None:
+    """Wait as «slow» rules say, unless the server stops; end the token where one is to die now."""
     for rule in firing:
         if rule.kind == "slow":
             stopping.wait(float(rule.params.get("seconds", 1.0)))
+        elif rule.kind == "token_expired":
+            with world.lock:
+                world.tokens.forget(request.headers.get("authorization", ""))
 
 
-def answer_instead(firing: list[Rule]) -> Reply | None:
+def answer_instead(firing: list[Firing], request: Request) -> Reply | None:
     """The answer of a fault that keeps the request from being worked on, if one fires."""
-    rule = next((rule for rule in firing if rule.kind in ANSWERING), None)
+    rule = next((rule for rule in firing if fault_kinds.KINDS[rule.kind].stage == "instead"), None)
     if rule is None:
         return None
     params = rule.params
@@ -52,106 +54,61 @@ def answer_instead(firing: list[Rule]) -> Reply | None:
     if rule.kind == "html_ok":
         return Reply(status=200, body=LOGIN_PAGE.encode(), content_type=HTML)
     if rule.kind == "unavailable":
-        return Reply(status=503, body=MAINTENANCE.encode(), content_type=HTML, headers=_retry(params, None))
+        return Reply(status=503, body=MAINTENANCE.encode(), content_type=HTML, headers=_retry(rule, None))
+    if rule.kind == "redirect":
+        target = target_of(rule, request)
+        return Reply(status=params.get("status", 302), content_type=HTML, headers={"Location": target})
     status, code, details, headers = _refusal(rule)
     return Reply(status=status, body=_encode(problem(code, details)), headers=headers)
 
 
-def _refusal(rule: Rule) -> tuple[int, str, str, dict[str, str]]:
+def _refusal(rule: Firing) -> tuple[int, str, str, dict[str, str]]:
     if rule.kind == "rate_limited":
-        return 429, "rate_limited", "Слишком много запросов", _retry(rule.params, 1)
+        return 429, "rate_limited", "Слишком много запросов", _retry(rule, 1)
     if rule.kind == "unauthorized":
         return 401, "unauthorized", "Нужен токен доступа", {"WWW-Authenticate": "Bearer"}
     if rule.kind == "forbidden":
         return 403, "forbidden", "Доступ к данным закрыт", {}
     if rule.kind == "not_found":
         return 404, "not_found", "Такого адреса нет", {}
+    if rule.kind == "gone":
+        return 410, "gone", "История изменений до этой версии не хранится: нужна полная сверка", {}
     return int(rule.params.get("status", 500)), "internal", "Внутренняя ошибка сервера", {}
 
 
-def _retry(params: Json, default: int | None) -> dict[str, str]:
-    after = params.get("retryAfter", default)
+def _retry(rule: Firing, default: int | None) -> dict[str, str]:
+    after = rule.params.get("retryAfter", default)
     return {} if after is None else {"Retry-After": str(after)}
 
 
-def spoil_listing(listing: Listing, firing: list[Rule]) -> Listing:
-    """A page or search answer after the faults that change its items and totals."""
+def target_of(rule: Firing, request: Request) -> str:
+    """The address a redirect or «next» link of this rule leads to."""
+    return elsewhere.location(rule.params, request.headers.get("host", ""), request.target)
+
+
+def skew(firing: list[Firing]) -> timedelta | None:
+    """How far the server's clock is off, None when no rule says so."""
+    seconds = [rule.params["seconds"] for rule in firing if rule.kind == "clock_skew"]
+    return timedelta(seconds=sum(seconds)) if seconds else None
+
+
+def headers_beside(firing: list[Firing], world: World, request: Request) -> dict[str, str]:
+    """The headers that faults put beside whatever is answered: a wrong Date, a link elsewhere."""
+    found: dict[str, str] = {}
+    off = skew(firing)
+    if off is not None:
+        found["Date"] = format_datetime(world.clock.now() + off, usegmt=True)
     for rule in firing:
-        if rule.kind == "repeated_items":
-            listing.bodies = [body for body in listing.bodies for _ in range(2)]
-        elif rule.kind == "reordered_items":
-            listing.bodies = listing.bodies[::-1]
-        elif rule.kind == "short_page":
-            before = len(listing.bodies)
-            listing.bodies = listing.bodies[: int(before * float(rule.params.get("keep", 0.5)))]
-            if rule.params.get("honestTotal") and "totalCount" in listing.beside:
-                listing.beside["totalCount"] -= before - len(listing.bodies)
-        elif rule.kind == "empty_list":
-            listing.bodies = []
-            for name in ("totalCount", "totalPages"):
-                if name in listing.beside:
-                    listing.beside[name] = 0
-            if "hasNextPage" in listing.beside:
-                listing.beside["hasNextPage"] = False
-        elif rule.kind == "unknown_fields":
-            listing.beside["futureEnvelope"] = {"revision": 7}
-    listing.bodies = spoil_items(listing.bodies, firing)
-    return listing
+        if rule.kind == "next_link":
+            found["Link"] = f'<{target_of(rule, request)}>; rel="next"'
+    return found
 
 
-def spoil_items(bodies: list[bytes], firing: list[Rule]) -> list[bytes]:
-    """Encoded items after the faults that change an item itself."""
+def links_beside(firing: list[Firing], request: Request) -> Json:
+    """The keys that a «next» link puts into the envelope of a list."""
+    found: Json = {}
     for rule in firing:
-        if rule.kind == "unknown_fields":
-            bodies = [body[:-1] + b',"futureField":"x","futureObject":{"a":[1,null]}}' for body in bodies]
-        elif rule.kind == "no_versions":
-            bodies = [_without_version(body) for body in bodies]
-    return bodies
-
-
-def _without_version(body: bytes) -> bytes:
-    item: dict[str, Any] = _decode(body)
-    item.pop("version", None)
-    return _encode(item)
-
-
-def spoil_results(results: list[Json], firing: list[Rule]) -> list[Json]:
-    """The results of an enrolment search after the faults that concern them."""
-    for rule in firing:
-        if rule.kind == "empty_list":
-            results = []
-        elif rule.kind == "reordered_items":
-            results = results[::-1]
-        elif rule.kind == "repeated_items":
-            results = [result for result in results for _ in range(2)]
-        elif rule.kind == "unknown_fields":
-            results = [{**result, "futureField": "x"} for result in results]
-    return results
-
-
-def failing_items(firing: list[Rule], count: int) -> set[int]:
-    """The places in a batch that answer 500 by themselves."""
-    failing: set[int] = set()
-    for rule in firing:
-        if rule.kind == "item_error_500":
-            failing.update(rule.params.get("indexes", range(count)))
-    return failing
-
-
-def spoil_delivery(reply: Reply, firing: list[Rule], request: Request) -> None:
-    """Decide how a finished answer travels: not at all, in part, slowly, or as a bomb."""
-    for rule in firing:
-        if rule.kind == "commit_then_drop":
-            reply.drop = "close"
-        elif rule.kind == "truncated_body":
-            reply.cut = int(rule.params.get("bytes", len(reply.body) // 2))
-        elif rule.kind == "drip":
-            pace = float(rule.params.get("bytesPerSecond", 0)) or len(reply.body) / float(
-                rule.params.get("seconds", 5.0)
-            )
-            reply.pace = max(pace, 1.0)
-        elif rule.kind == "gzip_bomb":
-            reply.body = b" " * int(rule.params.get("bytes", BOMB_BYTES))
-            if "gzip" in request.headers.get("accept-encoding", ""):
-                reply.body = gzip.compress(reply.body, 9)
-                reply.headers["Content-Encoding"] = "gzip"
+        if rule.kind == "next_link":
+            target = target_of(rule, request)
+            found |= {"next": target, "nextPage": target, "links": {"next": {"href": target}}}
+    return found

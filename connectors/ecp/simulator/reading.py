@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +31,11 @@ class Listing:
 
     bodies: list[bytes]
     beside: Json
+    entries: list[Entry] = field(default_factory=list)  # what the items were made of
+
+    def ids(self) -> list[str]:
+        """The ids of the items."""
+        return [entry.id for entry in self.entries]
 
     def encoded(self) -> bytes:
         """The whole answer."""
@@ -61,6 +66,7 @@ def read_page(shelf: Shelf, query: Mapping[str, str]) -> Listing:
             "hasNextPage": number < pages,
             "hasPreviousPage": number > 1,
         },
+        entries,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 
 from connectors.ecp.simulator.enrolment import enrol, follow_movements
@@ -75,15 +76,20 @@ def delete(world: World, body: Json) -> Json:
 
 
 def bump(world: World, body: Json) -> Json:
-    """Raise version and change version of items without changing them; all live items by default."""
+    """Raise version and change version of items without changing them: those named, or live ones.
+
+    Of the live ones all, or ``count`` drawn by ``seed``.
+    """
     organization, stream = named(world, body), body["stream"]
     shelf = _shelf(organization, stream)
     ids = body.get("ids")
-    entries = (
-        [entry for entry in shelf.entries.values() if not entry.deleted]
-        if ids is None
-        else [_existing(shelf, item_id) for item_id in ids]
-    )
+    if ids is None:
+        entries = [entry for entry in shelf.entries.values() if not entry.deleted]
+        if body.get("count") is not None:
+            source = random.Random(f"{body.get('seed', 0)}/bump")
+            entries = source.sample(entries, min(int(body["count"]), len(entries)))
+    else:
+        entries = [_existing(shelf, item_id) for item_id in ids]
     for entry in entries:
         organization.replace(stream, entry, entry.fields(), at=world.now(), deleted=entry.deleted)
     return {"bumped": len(entries)}

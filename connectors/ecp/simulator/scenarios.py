@@ -6,14 +6,22 @@ enforces, because a regional user may do what our side may not.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from connectors.ecp.simulator import scenario_people, scenario_records
 from connectors.ecp.simulator.clock import OPENING, ZONE, stamp
+from connectors.ecp.simulator.elsewhere import TARGETS
+from connectors.ecp.simulator.fault_kinds import KINDS, WORKS
 from connectors.ecp.simulator.fields import Json
 from connectors.ecp.simulator.idempotency import MODES
+from connectors.ecp.simulator.malformed import FORMS
+from connectors.ecp.simulator.normalising import REWRITINGS
 from connectors.ecp.simulator.problems import RequestRefused
+from connectors.ecp.simulator.regional_work import work
+from connectors.ecp.simulator.schema_drift import DRIFTS
+from connectors.ecp.simulator.shapes import SHAPES
 from connectors.ecp.simulator.world import World
 
 PREFIX = "/simulator"
@@ -77,7 +85,13 @@ def _time(world: World) -> Json:
 
 
 def _settings(world: World) -> Json:
-    return {"accessTokenSeconds": world.tokens.life, "idempotency": world.answers.mode}
+    kept = world.answers.life
+    return {
+        "accessTokenSeconds": world.tokens.life,
+        "accessTokenRequests": world.tokens.uses,
+        "idempotency": world.answers.mode,
+        "idempotencySeconds": None if kept is None else kept.total_seconds(),
+    }
 
 
 def _counters(world: World, _: Json) -> Json:
@@ -112,6 +126,26 @@ def _set_faults(world: World, body: Json) -> Json:
     return _faults(world, body)
 
 
+def _fault_kinds(_world: World, _: Json) -> Json:
+    return {
+        "kinds": {name: {"stage": kind.stage, "params": sorted(kind.params)} for name, kind in KINDS.items()},
+        "drifts": {name: {"breaking": drift.breaking} for name, drift in DRIFTS.items()},
+        "forms": {name: {"level": form.level} for name, form in FORMS.items()},
+        "targets": list(TARGETS),
+        "rewritings": list(REWRITINGS),
+    }
+
+
+def _work(world: World, body: Json) -> Json:
+    """People in the region at work on one stream, see regional_work."""
+    stream, kinds = body["stream"], body.get("kinds", WORKS[:3])
+    if stream not in SHAPES or not kinds or not set(kinds) <= set(WORKS):
+        raise ValueError("stream, kinds")
+    source = random.Random(f"{body.get('seed', 0)}/work")
+    organization = scenario_records.named(world, body)
+    return {"done": work(world, organization, stream, source, kinds=kinds, count=int(body.get("count", 1)))}
+
+
 def _clear_faults(world: World, body: Json) -> Json:
     world.faults.set([])
     return _faults(world, body)
@@ -137,10 +171,16 @@ def _issue(world: World, body: Json) -> Json:
 def _set_settings(world: World, body: Json) -> Json:
     if "accessTokenSeconds" in body:
         world.tokens.life = float(body["accessTokenSeconds"])
+    if "accessTokenRequests" in body:
+        uses = body["accessTokenRequests"]
+        world.tokens.uses = None if uses is None else int(uses)
     if "idempotency" in body:
         if body["idempotency"] not in MODES:
             raise ValueError("idempotency")
         world.answers.mode = body["idempotency"]
+    if "idempotencySeconds" in body:
+        kept = body["idempotencySeconds"]
+        world.answers.life = None if kept is None else timedelta(seconds=float(kept))
     return _settings(world)
 
 
@@ -166,6 +206,8 @@ _SCENARIOS: dict[tuple[str, str], Scenario] = {
     ("POST", "/simulator/bump"): scenario_records.bump,
     ("POST", "/simulator/late-entry"): scenario_records.open_late_entry,
     ("POST", "/simulator/compact"): scenario_records.compact,
+    ("POST", "/simulator/work"): _work,
+    ("GET", "/simulator/fault-kinds"): _fault_kinds,
     ("GET", "/simulator/dump"): scenario_records.dump,
     ("POST", "/simulator/timetable"): scenario_records.set_timetable,
 }
