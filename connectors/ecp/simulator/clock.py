@@ -19,15 +19,15 @@ def stamp(moment: datetime) -> str:
 class SchoolClock:
     """Aware moments of the simulated region; reading it never goes back unless it is set back."""
 
-    def __init__(self, start: datetime) -> None:
+    def __init__(self, start: datetime, *, frozen: bool = False) -> None:
         self._base = start.astimezone(UTC)
         self._since = time.monotonic()
-        self._frozen = False
+        self._frozen = frozen
 
     @classmethod
-    def opening_on(cls, day: date) -> SchoolClock:
-        """A clock that starts at ten in the morning of ``day`` in Yekaterinburg."""
-        return cls(datetime.combine(day, OPENING, ZONE))
+    def opening_on(cls, day: date, *, frozen: bool = False) -> SchoolClock:
+        """A clock that starts, or stands still, at ten in the morning of ``day`` in Yekaterinburg."""
+        return cls(datetime.combine(day, OPENING, ZONE), frozen=frozen)
 
     @property
     def frozen(self) -> bool:

@@ -101,8 +101,7 @@ def build_world(
     empty_school: bool = False,
 ) -> World:
     """A region on the morning of ``date`` (YYYY-MM-DD); equal arguments build equal regions, GUIDs included."""
-    world = World.empty(seed=seed, clock=SchoolClock.opening_on(_day(date)))
-    world.clock.freeze(True)
+    world = World.empty(seed=seed, clock=SchoolClock.opening_on(_day(date), frozen=True))
     people = People(seed)
     ours = world.add_organization(dict(OUR_CARD))
     neighbours = [world.add_organization(dict(card)) for card in NEIGHBOURS]
