@@ -227,6 +227,7 @@ def test_state_file_brings_the_whole_region_back(tmp_path: Path) -> None:
     school.delete("guardianships", school.dump("guardianships")[0])
     school.admin("compact", streams=["attendance"])
     person = school.new_person("enrolled", organizationId=handle.organizations[1]["id"])
+    school.admin("settings", accessTokenRequests=9, idempotency="strict", idempotencySeconds=60)
     save(world, tmp_path / "state")
     state = school.look("state")
     handle.stop()

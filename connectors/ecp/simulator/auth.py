@@ -89,13 +89,14 @@ class TokenDesk:
         return {
             "given": self._given,
             "life": self.life,
+            "uses": self.uses,
             "refresh": self.refresh_tokens,
             "rejected": sorted(self.rejected),
         }
 
     def restore(self, saved: Json) -> None:
         """Continue from a snapshot."""
-        self._given, self.life = saved["given"], saved["life"]
+        self._given, self.life, self.uses = saved["given"], saved["life"], saved.get("uses")
         self.refresh_tokens, self.rejected = saved["refresh"], set(saved["rejected"])
 
     def _token(self, purpose: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -54,6 +54,7 @@ def _header(world: World) -> Json:
         "guids": world.guids.given,
         "tokens": world.tokens.snapshot(),
         "idempotency": world.answers.mode,
+        "idempotencyLife": None if world.answers.life is None else world.answers.life.total_seconds(),
         "organizations": [
             {
                 "id": organization.id,
@@ -95,6 +96,8 @@ def _world(header: Json, lines: Iterator[bytes]) -> World:
     world.guids.given = header["guids"]
     world.tokens.restore(header["tokens"])
     world.answers.mode = header["idempotency"]
+    if header.get("idempotencyLife") is not None:
+        world.answers.life = timedelta(seconds=header["idempotencyLife"])
     for kept in header["organizations"]:
         organization = Organization(kept["id"], kept["inn"], kept["card"])
         organization.change_version = kept["changeVersion"]
