@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
-from connectors.ecp.simulator import malformed
+from connectors.ecp.simulator import malformed, malformed_text, malformed_values, malformed_wire
 from connectors.ecp.simulator.malformed import FORMS
 from connectors.ecp.simulator.schema_drift import DRIFTS
 from connectors.ecp.simulator.wire import Reply
@@ -59,6 +59,14 @@ def _in_form(item: Any, schema: str = "Mark") -> bool:
 def _broken(school: School, **params: Any) -> Received:
     school.faults({"kind": "malformed", "match": {"route": "page"}, "params": params})
     return receive(school, school.path(PAGE))
+
+
+def test_no_form_hides_another() -> None:
+    """Names are unique across the levels."""
+    levels = [list(malformed_wire.FORMS), list(malformed_text.FORMS)]
+    levels += [list(malformed_values.SHAPES), list(malformed_values.ITEMS)]
+    assert list(FORMS) == [name for names in levels for name in names]
+    assert len(FORMS) > 60
 
 
 def test_an_honest_answer_is_in_order(standing: School) -> None:

@@ -34,7 +34,7 @@ def _lost_key(answer: Any, source: random.Random) -> Any:
     return {key: value for key, value in answer.items() if key != lost} if lost in answer else {}
 
 
-def _other_type(answer: Any, source: random.Random) -> Any:
+def _key_of_other_type(answer: Any, source: random.Random) -> Any:
     key = _key(answer, source)
     return {**answer, key: source.choice(_strangers(answer.get(key)))}
 
@@ -57,7 +57,7 @@ SHAPES: dict[str, Broken] = {
     "answer_list": lambda answer, source: source.choice(([], [answer], [1, 2])),
     "answer_empty": lambda _answer, _source: {},
     "lost_key": _lost_key,
-    "other_type": _other_type,
+    "key_of_other_type": _key_of_other_type,
     "error_as_answer": _error_as_answer,
 }
 
