@@ -14,7 +14,7 @@ from sync_service.domain.actions import DELETE_KINDS, Actions, Incoming, student
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Conflict, ConflictState
 from sync_service.domain.linked import base_before, form_link, review_conflict
-from sync_service.domain.links import EMPTY, Link, LinkChange, LinkId, LinkState, LocalId, RemoteId, Snapshot
+from sync_service.domain.links import EMPTY, ClosedBy, Link, LinkChange, LinkId, LocalId, RemoteId, Snapshot
 from sync_service.domain.matching import Matched
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem
@@ -48,6 +48,7 @@ class AckPage:
     rows: Mapping[LocalId, Values]
     links: Mapping[LocalId, Link]
     conflicts: Mapping[LinkId, Conflict] = field(default_factory=dict)
+    former: Mapping[LocalId, Link] = field(default_factory=dict)  # closed links of rows that have none now
 
 
 def plan_acks(page: AckPage) -> Actions:
@@ -71,6 +72,7 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
     stored = ack.stored if ack.stored is not None else sent
     base = acknowledged_base(page.policy, EMPTY, sent, stored if ack.direct else sent, created=True)
     row = page.rows.get(ack.item.local_id, sent)
+    former = page.former.get(ack.item.local_id)
     form_link(
         actions,
         page.policy,
@@ -78,6 +80,7 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
         row,
         Incoming(_record(page.stream, ack, stored), stored),
         base=base,
+        previous_id=former.link_id if former else None,
     )
 
 
@@ -130,7 +133,7 @@ def _acknowledge_delete(actions: Actions, ack: Acknowledged, link: Link) -> None
             link_id=link.link_id,
             version=ack.version,
             change_version=ack.change_version,
-            state=LinkState.TOMBSTONED,
+            closed_by=ClosedBy.BOTH,
         )
     )
     actions.audit.append(

@@ -16,7 +16,7 @@ from sync_service.domain.deletions import ask_about_deletion, close_link
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.linked import plan_linked
-from sync_service.domain.links import Link, LinkId, LocalId
+from sync_service.domain.links import ClosedBy, Link, LinkId, LocalId
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream
@@ -102,7 +102,7 @@ def _capture_deletion(captured: Captured, page: CapturePage, link: Link, conflic
         captured.counts["conflicts"] += 1  # asked already, with what the region was seen to hold
     elif conflict is not None and conflict.kind is ConflictKind.DELETED_IN_REGION:
         close_conflict(actions, conflict)
-        close_link(actions, link)  # gone on both sides
+        close_link(actions, link, ClosedBy.BOTH)
         captured.counts["unchanged"] += 1
     elif page.stream is Stream.STUDENTS or conflict is not None:
         surviving = last_seen(page.stream, link, conflict).values

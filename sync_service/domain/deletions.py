@@ -12,9 +12,9 @@ from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, stamp_of
 from sync_service.domain.links import (
     EMPTY,
+    ClosedBy,
     Link,
     LinkChange,
-    LinkState,
 )
 from sync_service.domain.merging import merge
 from sync_service.domain.policies import StreamPolicy
@@ -26,13 +26,19 @@ from sync_service.domain.streams import RemoteRecord
 def plan_deletion(actions: Actions, link: Link, row: Values, record: RemoteRecord) -> None:
     """Carry out a deletion the guard has let pass."""
     actions.deletes.append(link.local_id)
-    close_link(actions, link, record, before=row)
+    by = ClosedBy.NOT_FOUND if record.absent else ClosedBy.TOMBSTONE
+    close_link(actions, link, by, record, before=row)
     actions.unpark.add(link.remote_id)
     actions.settle(link.remote_id, Outcome.APPLIED)
 
 
 def close_link(
-    actions: Actions, link: Link, record: RemoteRecord | None = None, *, before: Values | None = None
+    actions: Actions,
+    link: Link,
+    by: ClosedBy,
+    record: RemoteRecord | None = None,
+    *,
+    before: Values | None = None,
 ) -> None:
     """The record is gone on both sides; the link stays as the proof. ``record`` is the tombstone, if seen,
     ``before`` the row when it is deleted here now."""
@@ -41,7 +47,7 @@ def close_link(
             link_id=link.link_id,
             version=record.version if record else link.version,
             change_version=record.change_version if record else link.change_version,
-            state=LinkState.TOMBSTONED,
+            closed_by=by,
         )
     )
     row = link.base.local

@@ -1,7 +1,8 @@
 """Links: which local row and which regional record are the same thing, and what was last agreed.
 
-States of a link: ``live`` → ``tombstoned`` (deleted on both sides, kept as proof). A record that returns
-after a deletion gets a new link whose ``previous_id`` points to the old one (invariant 4).
+States of a link: ``live`` → ``tombstoned``. A closed link keeps both ids, the last values and what proved the
+end, and is never removed while a cursor is older, nor within 400 days; nothing removes one yet. A record that
+returns gets a new link whose ``previous_id`` points to the old one (invariant 4).
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ RunId = NewType("RunId", str)
 class LinkState(StrEnum):
     LIVE = "live"
     TOMBSTONED = "tombstoned"
+
+
+class ClosedBy(StrEnum):
+    """What proved that a pair has come to its end."""
+
+    TOMBSTONE = "tombstone"  # the region said that the record was deleted
+    NOT_FOUND = "not_found"  # asked for by its id it was not there, nor in one complete listing
+    BOTH = "both"  # deleted here, and gone or deleted on our word in the region
+    DECISION = "decision"  # a person decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +81,14 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChange:
-    """New state of a link; ``base`` None leaves the base as it is."""
+    """New state of a link; ``base`` None leaves the base as it is, ``closed_by`` closes the link."""
 
     link_id: LinkId
     version: int | None
     change_version: int | None
     base: Snapshot | None = None
-    state: LinkState = LinkState.LIVE
+    closed_by: ClosedBy | None = None
+
+    @property
+    def state(self) -> LinkState:
+        return LinkState.LIVE if self.closed_by is None else LinkState.TOMBSTONED

@@ -16,6 +16,7 @@ from sync_service.domain.deletions import ask_about_deletion, close_link
 from sync_service.domain.inbox import Parked
 from sync_service.domain.linked import form_link, plan_seen
 from sync_service.domain.links import (
+    ClosedBy,
     Link,
     LinkId,
     LocalId,
@@ -34,7 +35,8 @@ from sync_service.domain.streams import RemoteRecord, Stream, StreamSpec
 class PullPage:
     """Everything a page of regional records needs to be planned.
 
-    ``rows`` holds the local rows of all links and matches; ``sent`` maps client references of unanswered
+    ``rows`` holds the local rows of all links and matches; ``closed`` and ``former`` are the newest closed links
+    by regional and by local id, where there is no live one; ``sent`` maps client references of unanswered
     creates to their local rows, ``in_flight`` are the references of creates whose answer is still to be read
     back: that will link them; ``deferred`` records without a match wait for the inventory pass.
     """
@@ -45,6 +47,7 @@ class PullPage:
     links: Mapping[RemoteId, Link]
     rows: Mapping[LocalId, Values]
     closed: Mapping[RemoteId, Link] = field(default_factory=dict)
+    former: Mapping[LocalId, Link] = field(default_factory=dict)
     conflicts: Mapping[LinkId, Conflict] = field(default_factory=dict)
     matches: Mapping[RemoteId, Match] = field(default_factory=dict)
     sent: Mapping[str, LocalId] = field(default_factory=dict)
@@ -137,7 +140,8 @@ def _plan_unlinked(actions: Actions, page: PullPage, item: Incoming, rows: _Rows
         and match.local_id in page.rows
         and rows.take(match.local_id, ours=ours is not None)
     ):
-        previous_id = former.link_id if former else None
+        before = former or page.former.get(match.local_id)  # the pupil came back under a new regional id
+        previous_id = before.link_id if before else None
         form_link(actions, page.policy, match, page.rows[match.local_id], item, previous_id=previous_id)
         actions.settle(record.remote_id, _link_outcome(actions, match.local_id))
         actions.unpark.add(record.remote_id)
@@ -196,7 +200,7 @@ def _plan_tombstone(actions: Actions, page: PullPage, item: Incoming, link: Link
     if row is None:
         if conflict is not None:
             close_conflict(actions, conflict)
-        close_link(actions, link, record)
+        close_link(actions, link, ClosedBy.BOTH, record)
         actions.settle(record.remote_id, Outcome.APPLIED)
         return
     touch(actions, link, record)

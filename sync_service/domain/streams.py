@@ -152,7 +152,8 @@ class RemoteRecord:
 
     ``change_version`` grows with every change of the organization's data, ``version`` counts this record's
     own; both may be absent on a regional system that does not keep them. A tombstone (``deleted``) carries
-    at least the natural key. ``values`` holds only the fields the region sent.
+    at least the natural key; one that is ``absent`` is our own finding: the region was asked for the record by
+    its id and in one complete listing, and had it neither time. ``values`` holds only the fields the region sent.
 
     Nobody changes one after it was made; it is not declared frozen because a frozen instance takes a
     microsecond longer to make, and a bulk page makes five such values per record (a measured path).
@@ -165,6 +166,7 @@ class RemoteRecord:
     change_version: int | None = None
     deleted: bool = False
     client_ref: str | None = None
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sync_service.domain.audit import Act
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.inbox import Parked
-from sync_service.domain.links import LinkChange, LinkState, LocalId, RemoteId
+from sync_service.domain.links import ClosedBy, LinkChange, LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase, MatchState
 from sync_service.domain.matching import Ambiguous, Matched, pair_digest
 from sync_service.domain.planning import case_digest, plan_page
@@ -206,7 +206,7 @@ def _unlink(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> N
         change_version=link.change_version,
     )
     change = LinkChange(
-        link_id=link.link_id, version=link.version, change_version=link.change_version, state=LinkState.TOMBSTONED
+        link_id=link.link_id, version=link.version, change_version=link.change_version, closed_by=ClosedBy.DECISION
     )
     uow.links.update([change])
     uow.inbox.park([Parked(record=record, reason="inventory")])

@@ -85,6 +85,9 @@ def load_page(
     needed.extend(sent.values())
     for match in (matches or {}).values():
         needed.extend([match.local_id] if isinstance(match, Matched) else [c.local_id for c in match.candidates])
+    matched = {match.local_id for match in (matches or {}).values() if isinstance(match, Matched)} | set(
+        sent.values()
+    )
     needed = [local_id for local_id in needed if local_id not in rows]
     if needed:
         rows.update(canonical(normalise, stream, uow.staging.rows(stream, needed)))
@@ -95,6 +98,7 @@ def load_page(
         links=links,
         rows=rows,
         closed=closed,
+        former=uow.links.by_local(stream, matched, closed=True) if matched else {},
         conflicts=conflicts,
         matches=matches or {},
         sent=sent,

@@ -14,7 +14,7 @@ from sync_service.domain.actions import DELETE_KINDS, DELETION, student_of
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
 from sync_service.domain.errors import DecisionError, RecordError
-from sync_service.domain.links import Link, LinkChange, LinkState, Snapshot
+from sync_service.domain.links import ClosedBy, Link, LinkChange, Snapshot
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
@@ -241,7 +241,7 @@ def _close(uow: UnitOfWork, link: Link) -> None:
                 link_id=link.link_id,
                 version=link.version,
                 change_version=link.change_version,
-                state=LinkState.TOMBSTONED,
+                closed_by=ClosedBy.DECISION,
             )
         ]
     )

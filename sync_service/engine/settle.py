@@ -261,6 +261,7 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
         return
     ids = [ack.item.local_id for ack in acks]
     links = uow.links.by_local(stream, ids)
+    created = [local_id for local_id in ids if local_id not in links]
     page = AckPage(
         stream=stream,
         policy=cycle.policies[stream],
@@ -268,6 +269,7 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
         rows=canonical(cycle.normalise, stream, uow.staging.rows(stream, ids)),
         links=links,
         conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
+        former=uow.links.by_local(stream, created, closed=True),
     )
     apply(uow, plan_acks(page), actor=cycle.actor, cause=cycle.report.run_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync_service.domain.errors import FatalError
-from sync_service.domain.links import LinkChange, LinkId, LinkState, LocalId, NewLink, RemoteId, Snapshot
+from sync_service.domain.links import ClosedBy, LinkChange, LinkId, LinkState, LocalId, NewLink, RemoteId, Snapshot
 from sync_service.domain.streams import Stream
 from sync_service.persistence.unit_of_work import SqlUnitOfWork
 from tests.databases import SchoolDatabase
@@ -31,7 +31,7 @@ def add(at: SchoolDatabase, *links: NewLink, stream: Stream = Stream.MARKS) -> l
 
 
 def close(unit: SqlUnitOfWork, link_id: LinkId) -> None:
-    unit.links.update([LinkChange(link_id=link_id, version=4, change_version=41, state=LinkState.TOMBSTONED)])
+    unit.links.update([LinkChange(link_id=link_id, version=4, change_version=41, closed_by=ClosedBy.TOMBSTONE)])
 
 
 def test_a_link_is_found_by_either_side_with_everything_it_holds(database: SchoolDatabase) -> None:
@@ -114,3 +114,22 @@ def test_a_second_live_link_of_either_side_is_refused(database: SchoolDatabase, 
     add(database, second, stream=Stream.ATTENDANCE)
     with pytest.raises(FatalError):
         add(database, second)
+
+
+def test_a_closed_link_says_when_and_by_what_proof(database: SchoolDatabase) -> None:
+    """Both ids and the last values stay; a link that lives has neither moment nor proof."""
+    first, _ = add(database, new(1, "r1"), new(2, "r2"))
+    with database.database.write(database.school) as unit:
+        unit.links.update([LinkChange(link_id=first, version=4, change_version=41, closed_by=ClosedBy.NOT_FOUND)])
+        unit.commit()
+    closed, live = database.sql(
+        "SELECT remote_id, local_id, closed_by, closed_at IS NULL AS never, base_local FROM links ORDER BY id"
+    )
+    assert (closed["remote_id"], closed["local_id"], closed["closed_by"], bool(closed["never"])) == (
+        "r1",
+        1,
+        "not_found",
+        False,
+    )
+    assert '"value":"5"' in closed["base_local"]
+    assert (live["closed_by"], bool(live["never"])) == (None, True)

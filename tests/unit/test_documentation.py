@@ -24,7 +24,7 @@ from sync_service.cli.shell import CONFIG_VARIABLE
 from sync_service.domain import guards
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import ConflictKind, ConflictState, Side
-from sync_service.domain.links import LinkState
+from sync_service.domain.links import ClosedBy, LinkState
 from sync_service.domain.matches import MatchState
 from sync_service.domain.outbox import AttemptState, EntryState
 from sync_service.domain.policies import OnClash, Owner
@@ -61,6 +61,7 @@ ENUMS: tuple[type[Enum], ...] = (
     EntryState,
     AttemptState,
     LinkState,
+    ClosedBy,
     PersonStatus,
     Role,
     Act,

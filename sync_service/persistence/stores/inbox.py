@@ -34,11 +34,13 @@ _REPLACE = (
 
 
 def _record_json(record: RemoteRecord) -> str:
-    return dump([record.values, record.version, record.change_version, record.deleted, record.client_ref])
+    return dump(
+        [record.values, record.version, record.change_version, record.deleted, record.client_ref, record.absent]
+    )
 
 
 def _record(stream: Stream, remote_id: RemoteId, text: str) -> RemoteRecord:
-    values, version, change_version, deleted, client_ref = load(text)
+    values, version, change_version, deleted, client_ref, absent = load(text)
     return RemoteRecord(
         stream=stream,
         remote_id=remote_id,
@@ -47,6 +49,7 @@ def _record(stream: Stream, remote_id: RemoteId, text: str) -> RemoteRecord:
         change_version=change_version,
         deleted=deleted,
         client_ref=client_ref,
+        absent=absent,
     )
 
 

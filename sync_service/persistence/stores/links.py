@@ -18,6 +18,7 @@ from sync_service.domain.links import (
 )
 from sync_service.domain.streams import Stream
 from sync_service.persistence.json_text import dump, load
+from sync_service.persistence.moments import stamp
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
@@ -47,6 +48,10 @@ def _bases(base: Snapshot) -> tuple[str, str | None]:
         return local, None
     remote = dump(base.remote)
     return local, None if remote == local else remote
+
+
+def _closing(change: LinkChange, now: object) -> tuple[object, str | None]:
+    return (None, None) if change.closed_by is None else (now, change.closed_by.value)
 
 
 def _link(row: Sequence[Any]) -> Link:
@@ -131,6 +136,7 @@ class Links:
         return [LinkId(i) for i in self._tx.insert_new(state.links, columns, rows)]
 
     def update(self, changes: Sequence[LinkChange]) -> None:
+        now = stamp(self._tx.now())
         merged: dict[LinkId, LinkChange] = {}
         for change in changes:
             before = merged.get(change.link_id)
@@ -140,12 +146,12 @@ class Links:
         plain: list[tuple[Any, ...]] = []
         moved: list[tuple[Any, ...]] = []
         for change in merged.values():
-            row = (change.link_id, change.version, change.change_version, change.state.value)
+            row = (change.link_id, change.version, change.change_version, change.state.value, *_closing(change, now))
             if change.base is None:
                 plain.append(row)
             else:
                 moved.append((*row, *_bases(change.base)))
-        columns = ("version", "change_version", "state")
+        columns = ("version", "change_version", "state", "closed_at", "closed_by")
         self._tx.update(state.links, columns, plain)
         self._tx.update(state.links, (*columns, "base_local", "base_remote"), moved)
 
