@@ -8,12 +8,12 @@ are the hooks of a test: act as a regional user, release a person, lose an answe
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from connectors.memory_region import Item, Person, Refusal, Region
 from connectors.memory_rules import apply, availability
-from connectors.pagination import Listing, Source, position, read_windows
+from connectors.pagination import Listing, Source, list_versions, position, read_windows
 from sync_service.domain.errors import AccessRefused, ContractError, CursorExpired, LoginNeeded, SyncError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.policies import folded
@@ -71,6 +71,7 @@ class MemoryRemote:
         self.repeat = False
         self.rewrite: Callable[[Stream, Values], Values] | None = None
         self.refused: set[Stream] = set()
+        self.versionless = False
         self.login_needed = False
         self._batch_limit = batch_limit
         self._answers: dict[str, tuple[tuple[WriteItem, ...], list[WriteResult]]] = {}
@@ -91,6 +92,16 @@ class MemoryRemote:
             decode=_as_decoded,
         )
         return read_windows(source, cursor, versions, page_size=self.page_size, read_ahead=False)
+
+    def listing(self, stream: Stream) -> Iterator[Mapping[RemoteId, int | None]]:
+        self._meet("listing", stream)
+        source = Source(
+            stream=stream,
+            versions=lambda: self.change_versions().streams[stream],
+            fetch=lambda low, high, number, size: self._page(stream, low, high, number, size),
+            decode=self._as_listed,
+        )
+        return list_versions(source, page_size=self.page_size, read_ahead=False)
 
     def position(self, cursor: str | None) -> int:
         return position(cursor)
@@ -205,6 +216,7 @@ class MemoryRemote:
         twin.calls = Counter(self.calls)
         twin.faults = deque(Fault(f.error, f.call, f.after_commit, f.skip) for f in self.faults)
         twin.reorder, twin.repeat, twin.rewrite = self.reorder, self.repeat, self.rewrite
+        twin.versionless = self.versionless
         twin.refused, twin.login_needed = set(self.refused), self.login_needed
         twin._answers = dict(self._answers)
         return twin
@@ -244,6 +256,9 @@ class MemoryRemote:
         if self.reorder:
             items.reverse()
         return Listing(items, total=len(window), page_size=size)
+
+    def _as_listed(self, items: Sequence[RemoteRecord]) -> tuple[list[RemoteRecord], list[Reject]]:
+        return [replace(item, values={}, version=None if self.versionless else item.version) for item in items], []
 
     def _found(self, stream: Stream, pairs: list[tuple[RemoteId, Item]]) -> Found:
         return Found(records=tuple(self.region.record(stream, remote_id, item) for remote_id, item in pairs))

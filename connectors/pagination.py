@@ -23,6 +23,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sync_service.domain.errors import CursorExpired, TransientError
+from sync_service.domain.links import RemoteId
 from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions
 
 REPEATS = 3
@@ -111,6 +112,13 @@ def read_windows(
             if not place.high:
                 return
     raise TransientError(f"{source.stream}: the regional list is incomplete; it is read again later")
+
+
+def list_versions(source: Source, *, page_size: int, read_ahead: bool = True) -> Iterator[dict[RemoteId, int | None]]:
+    """Id and version of every live record, page by page, see RemoteSystem.listing. It comes to its end only when
+    the declared total was met; whatever stops it before is raised."""
+    for page in read_windows(source, None, None, page_size=page_size, read_ahead=read_ahead):
+        yield {record.remote_id: record.version for record in page.records if not record.deleted}
 
 
 def _nothing_yet(stream: Stream) -> Page:

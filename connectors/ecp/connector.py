@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from connectors.ecp.settings import EcpSettings
 from connectors.ecp.writing import as_item, rejected_here, results_of
 from connectors.endpoints import Endpoints
 from connectors.http import HttpClient
-from connectors.pagination import NEVER, Listing, Source, newest_of_each, position, read_windows
+from connectors.pagination import NEVER, Listing, Source, list_versions, newest_of_each, position, read_windows
 from mappings import Mappings, RecordMapping
 from mappings.codecs import is_identifier
 from sync_service.domain.errors import ContractError, OutcomeUnknown, RecordError, TransientError
@@ -96,6 +96,15 @@ class EcpConnector:
             read_ahead=self._settings.read_ahead,
         )
 
+    def listing(self, stream: Stream) -> Iterator[Mapping[RemoteId, int | None]]:
+        source = Source(
+            stream=stream,
+            versions=lambda: self._versions_of(stream),
+            fetch=lambda low, high, number, size: self._page(stream, low, high, number, size, fields="id,version"),
+            decode=lambda items: ([_listed(stream, item) for item in items], []),
+        )
+        return list_versions(source, page_size=self._settings.page_size, read_ahead=self._settings.read_ahead)
+
     def position(self, cursor: str | None) -> int:
         return position(cursor)
 
@@ -105,8 +114,12 @@ class EcpConnector:
             raise ContractError(f"{stream}: the region names no change version of this stream")
         return versions
 
-    def _page(self, stream: Stream, low: int, high: int, number: int, size: int) -> Listing:
-        params = {"maxChangeVersion": high, "pageNumber": number, "pageSize": size}
+    def _page(
+        self, stream: Stream, low: int, high: int, number: int, size: int, *, fields: str | None = None
+    ) -> Listing:
+        params: dict[str, int | str] = {"maxChangeVersion": high, "pageNumber": number, "pageSize": size}
+        if fields is not None:
+            params["fields"] = fields
         if low != NEVER:
             params["minChangeVersion"] = low
         what = f"{stream} page {number}"
@@ -284,6 +297,15 @@ def _decoded(mapping: RecordMapping, items: Sequence[Any]) -> tuple[list[RemoteR
         else:
             rejects.append(outcome)
     return records, rejects
+
+
+def _listed(stream: Stream, item: Any) -> RemoteRecord:
+    """An item of a list without bodies. One that cannot be told apart makes the whole list worthless."""
+    remote_id, version = (item.get("id"), item.get("version")) if isinstance(item, dict) else (None, None)
+    if type(remote_id) is not str or not remote_id or (version is not None and type(version) is not int):
+        raise ContractError(f"{stream}: an item of the list has no id, or no number as its version")
+    deleted = item.get("deleted") is True
+    return RemoteRecord(stream=stream, remote_id=RemoteId(remote_id), values={}, version=version, deleted=deleted)
 
 
 def _parts(wanted: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -141,6 +141,14 @@ class RemoteSystem(Protocol):
         """
         ...
 
+    def listing(self, stream: Stream) -> Iterator[Mapping[RemoteId, int | None]]:
+        """Id and version (None: the region keeps none) of every live record, without bodies, page by page.
+
+        Ends only when the declared total was met and every page read; raises otherwise. So what is in none of the
+        pages of a listing that ended was not in the region's list. A record may come twice.
+        """
+        ...
+
     def position(self, cursor: str | None) -> int:
         """The change version up to which ``cursor`` has everything; 0 for None or an unfinished first window."""
         ...

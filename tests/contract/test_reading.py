@@ -159,6 +159,54 @@ class TestPages:
             world.pages(Stream.STUDENTS, cursor)
 
 
+class TestListing:
+    def test_it_names_every_live_record_with_its_version(self, world: World) -> None:
+        """Tombstones are left out; versions are those that a reading of the record tells."""
+        marks = [world.create(Stream.MARKS, world.mark(position=place)) for place in range(1, 8)]
+        world.edit(Stream.MARKS, marks[0], {"value": "4"})
+        world.delete(Stream.MARKS, marks[1])
+        pages = list(world.remote.listing(Stream.MARKS))
+        listed = {remote_id: version for page in pages for remote_id, version in page.items()}
+        assert listed.keys() == world.live(Stream.MARKS).keys()
+        assert listed == {
+            record.remote_id: record.version
+            for record in world.remote.get(Stream.MARKS, marks).records
+            if not record.deleted
+        }
+
+    def test_an_empty_stream_is_listed_as_empty(self, world: World) -> None:
+        assert [dict(page) for page in world.remote.listing(Stream.ATTENDANCE)] == [{}]
+
+    def test_repeats_and_order_carry_no_meaning(self, world: World) -> None:
+        world.repeat_and_reorder()
+        listed = [remote_id for page in world.remote.listing(Stream.LESSONS) for remote_id in page]
+        assert sorted(listed) == sorted(world.live(Stream.LESSONS))
+
+    def test_one_that_breaks_off_raises_and_is_no_list(self, world: World) -> None:
+        """What has not been read is not known to be absent."""
+        world.break_page(skip=2)
+        with pytest.raises(TransientError):
+            list(world.remote.listing(Stream.LESSONS))
+
+    def test_a_refused_stream_has_no_listing(self, world: World) -> None:
+        world.refuse(Stream.STUDENTS)
+        with pytest.raises(AccessRefused):
+            list(world.remote.listing(Stream.STUDENTS))
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_stands_still_is_always_in_it(self, world: World, seed: int) -> None:
+        """Edits, creations and deletions between pages push records about; one nobody touched is listed."""
+        random = Random(seed)
+        still = {world.create(Stream.MARKS, world.mark(position=place)) for place in range(1, 12)}
+        moving = [world.create(Stream.MARKS, world.mark(position=place)) for place in range(40, 50)]
+        listed: set[str] = set()
+        for number, page in enumerate(world.remote.listing(Stream.MARKS)):
+            listed |= page.keys()
+            if number < 3:
+                TestPages._stir(world, random, moving)
+        assert still <= listed
+
+
 class TestChangeVersions:
     def test_only_the_changed_stream_grows(self, world: World) -> None:
         """One call tells which streams have news."""
