@@ -1,6 +1,7 @@
 """One cycle of one school: read what the region changed, capture what the school changed, send, report.
 
-    changeVersion → pull parents first → place cells of class reports → capture → release watch → push → report
+    changeVersion → pull parents first → compare what is due → place cells of class reports → capture
+    → release watch → push → report
 
 A stream that fails does not stop the others, except where nobody can go on: no login, lost lease, a request
 to stop. Whatever was durable before stays.
@@ -26,8 +27,10 @@ from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
 from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.clock_watch import mind_the_clock
 from sync_service.engine.context import Cycle
+from sync_service.engine.due import compare_later, compared, due_for_comparison
 from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions, settle_guardians, settle_students
 from sync_service.engine.push import push_stream
+from sync_service.engine.reconcile import reconcile_stream
 from sync_service.engine.release_watch import close_enrolled, watch_releases
 from sync_service.engine.stores import UnitOfWork
 from sync_service.engine.telling import tell_people
@@ -58,6 +61,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
     try:
         if direction is not Direction.PUSH:
             _pull(cycle, wanted)
+            _compare(cycle, wanted)
         if direction is not Direction.PULL:
             _push(cycle, wanted)
             tell_people(cycle)
@@ -122,6 +126,26 @@ def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream
     if stream in parked:
         _guarded(cycle, stream, retry_parked, cycle, stream)
         _guarded(cycle, stream, settle_deletions, cycle, stream)
+
+
+def _compare(cycle: Cycle, streams: list[Stream]) -> None:
+    """Compare the streams that are due with the region as a whole; one that could not be read waits."""
+    with cycle.read() as uow:
+        due = due_for_comparison(uow, cycle.clock.now())
+        parked = {stream for stream, _ in uow.inbox.counts()} if due else set()
+    whole: set[Stream] = set()
+    for stream in streams if due.intersection(streams) else ():
+        if stream in due and cycle.report.stream(stream).error is None:
+            done = _guarded(cycle, stream, reconcile_stream, cycle, stream)
+            whole.update([stream] if done else ())
+            parked.add(stream)
+            with cycle.write() as uow:
+                if done:
+                    compared(uow, stream)
+                else:
+                    compare_later(uow, stream, cycle.clock.now())
+                uow.commit()
+        _settle(cycle, stream, whole, parked)
 
 
 def _place(cycle: Cycle, streams: list[Stream], changed: list[Stream]) -> None:

@@ -25,6 +25,7 @@ from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, Stre
 from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
+from sync_service.engine.due import mark_due
 from sync_service.engine.loading import canonical, load_page
 from sync_service.engine.stores import UnitOfWork
 
@@ -39,9 +40,11 @@ def pull_stream(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -
     try:
         _pull_pages(cycle, stream, cursor, versions)
     except CursorExpired:
-        # Our position is older than the region's memory: compare everything. A comparison never deletes.
+        # Our position is older than the region's memory: read everything anew. That tells nothing of what was
+        # deleted meanwhile, since whoever reads everything is spared the tombstones: the stream is compared next.
         with cycle.write() as uow:
             uow.cursors.reset(stream)
+            mark_due(uow, [stream], cycle.clock.now())
             uow.commit()
         _pull_pages(cycle, stream, None, versions)
 
@@ -107,6 +110,15 @@ def _rejected(reject: Reject) -> QuarantineItem:
         remote_id=reject.remote_id,
         payload=reject.payload,
     )
+
+
+def take_in(cycle: Cycle, stream: Stream, records: Sequence[RemoteRecord], rejects: Sequence[Reject]) -> None:
+    """Plan records that were asked for by id, outside of any window: like a page, and no cursor moves."""
+    brake(stream, [reject.signature for reject in rejects], of=len(records) + len(rejects))
+    with cycle.write() as uow:
+        uow.quarantine.put([_rejected(reject) for reject in rejects])
+        _plan_and_commit(cycle, uow, stream, records, None)
+    cycle.tally.rejected(stream, len(rejects))
 
 
 def retry_parked(cycle: Cycle, stream: Stream) -> None:

@@ -128,6 +128,14 @@ class LinkStore(Protocol):
         """Live links."""
         ...
 
+    def versions(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, tuple[LinkId, int | None]]:
+        """Live links with the version their record had when it was last read; bases stay where they are."""
+        ...
+
+    def live(self, stream: Stream, *, after: LinkId, limit: int) -> list[tuple[LinkId, LocalId, RemoteId]]:
+        """Live links behind ``after``, in order of id."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalChange:
@@ -142,6 +150,19 @@ class Journal(Protocol):
 
     def claim(self, stream: Stream, limit: int) -> list[LocalChange]:
         """Up to ``limit`` journal rows, oldest first, one LocalChange per record; they are gone on commit."""
+        ...
+
+    def edited(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
+        """Rows behind ``after``, in order of id, that differ from the base of their link or have no link, while
+        nothing of them is in the journal, the outbox or the quarantine. One statement; a suspicion, no proof."""
+        ...
+
+    def gone(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
+        """The same for live links whose row is not there any more."""
+        ...
+
+    def note(self, stream: Stream, local_ids: Iterable[LocalId]) -> None:
+        """Add these rows to the journal, as a trigger would have."""
         ...
 
     def pending(self) -> dict[Stream, int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.stores import LocalChange
+from sync_service.persistence.schema import state
+from sync_service.persistence.stores import unnoticed
 from sync_service.persistence.transactions import Transaction
 
 # SKIP LOCKED is not wanted: the lease lets one capture per school and stream run.
@@ -30,6 +34,16 @@ class ChangeJournal:
         # What is there now decides, not the last operation noted: an id inserted anew after a deletion exists.
         existing = {i for (i,) in self._tx.query(_EXISTING, self._tx.school, records, table=stream.value)}
         return [LocalChange(local_id=LocalId(i), deleted=i not in existing) for i in records]
+
+    def edited(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
+        return unnoticed.edited(self._tx, stream, after=after, limit=limit)
+
+    def gone(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
+        return unnoticed.gone(self._tx, stream, after=after, limit=limit)
+
+    def note(self, stream: Stream, local_ids: Iterable[LocalId]) -> None:
+        rows = [(self._tx.school, stream.value, local_id, "reconcile") for local_id in local_ids]
+        self._tx.insert(state.changes, ("school_id", "stream", "local_id", "op"), rows)
 
     def pending(self) -> dict[Stream, int]:
         return {Stream(name): count for name, count in self._tx.query(_PENDING, self._tx.school)}

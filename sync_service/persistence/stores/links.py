@@ -39,6 +39,14 @@ _PAIRS = (
     "SELECT t.local_id, t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
     " AND t.{side} {among}"
 )
+_VERSIONS = (
+    "SELECT t.remote_id, t.id, t.version FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    " AND t.remote_id {texts}"
+)
+_LIVE_AFTER = (
+    "SELECT t.id, t.local_id, t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ?"
+    " AND t.state = 'live' AND t.id > ? ORDER BY t.id LIMIT ?"
+)
 _COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
 
 
@@ -158,3 +166,12 @@ class Links:
     def count(self, stream: Stream) -> int:
         ((live,),) = self._tx.query(_COUNT, self._tx.school, stream.value)
         return int(live)
+
+    def versions(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, tuple[LinkId, int | None]]:
+        wanted = list(remote_ids)
+        rows = self._tx.query(_VERSIONS, self._tx.school, stream.value, wanted) if wanted else ()
+        return {remote_id: (link_id, version) for remote_id, link_id, version in rows}
+
+    def live(self, stream: Stream, *, after: LinkId, limit: int) -> list[tuple[LinkId, LocalId, RemoteId]]:
+        rows = self._tx.query(_LIVE_AFTER, self._tx.school, stream.value, after, limit)
+        return [(link_id, local_id, remote_id) for link_id, local_id, remote_id in rows]

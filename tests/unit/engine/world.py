@@ -20,6 +20,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.context import Cycle, School, Tally, nothing
 from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.decisions import Desk
+from sync_service.engine.due import ask_for_comparison
 from sync_service.engine.ports import Notification
 from sync_service.persistence import SqlDatabase, open_database
 
@@ -92,6 +93,11 @@ class World:
         cycle = self.cycle(probe)
         run_cycle(cycle, list(Stream), direction)
         return cycle.report
+
+    def reconcile(self, *streams: Stream, probe: Callable[[str], None] = nothing) -> RunReport:
+        """A run with a full comparison of these streams (none: of all)."""
+        ask_for_comparison(self.db, self.school.school_id, streams or tuple(Stream), self.clock.now())
+        return self.sync(probe=probe)
 
     def desk(self, actor: str = "ivanova") -> Desk:
         return Desk(
