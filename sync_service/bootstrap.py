@@ -230,6 +230,20 @@ class Service:
         self.db.leases.free_dead(school.school_id, now=self.clock.monotonic(), silence=silence)
         return self.db.runs.recover(school.school_id)
 
+    def ask_for_comparison(
+        self, school: School, streams: Sequence[Stream] = tuple(Stream), *, scheduled: bool = False
+    ) -> None:
+        """The next run of these streams compares them with the region as a whole."""
+        from sync_service.engine.due import ask_for_comparison
+
+        ask_for_comparison(self.db, school.school_id, streams, self.clock.now(), scheduled=scheduled)
+
+    def comparison_asked_at(self, school: School) -> datetime | None:
+        """When the schedule last asked for a comparison."""
+        from sync_service.engine.due import last_asked
+
+        return last_asked(self.db, school.school_id)
+
     def login(self, school: School, refresh_token: str) -> None:
         """Prove a refresh token with one request and keep it.
 

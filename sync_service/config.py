@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "ECP_SYNC_MAPPINGS_DIR": "mappings_dir",
 }
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOMENT = re.compile(r"(?:(?P<days>[a-z, ]+) )?(?P<at>\d\d:\d\d)")
 _WINDOW = re.compile(r"(?:(?P<days>[a-z, ]+) )?(?P<starts>\d\d:\d\d)-(?P<ends>\d\d:\d\d)")
 
 # Seconds between two readings of a stream. Directories change with the school year, marks with every lesson.
@@ -60,32 +61,70 @@ class BlackoutWindow(_Strict):
     weekdays: frozenset[int] = frozenset(range(7))
 
 
+class WeeklyMoment(_Strict):
+    """An hour in the school's zone on some days of the week (Monday is 0)."""
+
+    at: time
+    weekdays: frozenset[int]
+
+
 def _window(value: object) -> object:
     if not isinstance(value, str):
         return value
     found = _WINDOW.fullmatch(value.strip().lower())
     if not found:
         raise ValueError("a window is written as '22:00-23:30' or 'sat, sun 00:00-06:00'")
-    names = re.split(r"[, ]+", found["days"].strip()) if found["days"] else list(_WEEKDAYS)
+    weekdays = _days(found["days"])
+    return BlackoutWindow(starts=_hour(found["starts"]), ends=_hour(found["ends"]), weekdays=weekdays)
+
+
+def _moment(value: str) -> WeeklyMoment | None:
+    """The moment that «sun 03:00», «02:30» (every day) or «never» names."""
+    if value.strip().lower() == "never":
+        return None
+    found = _MOMENT.fullmatch(value.strip().lower())
+    if not found:
+        raise ValueError("a moment is written as 'sun 03:00' or '02:30' (every day), or 'never'")
+    return WeeklyMoment(at=_hour(found["at"]), weekdays=_days(found["days"]))
+
+
+def _days(text: str | None) -> frozenset[int]:
+    names = re.split(r"[, ]+", text.strip()) if text else list(_WEEKDAYS)
     unknown = [name for name in names if name not in _WEEKDAYS]
     if unknown:
         raise ValueError(f"unknown day {unknown[0]!r}; days are {', '.join(_WEEKDAYS)}")
+    return frozenset(_WEEKDAYS.index(name) for name in names)
+
+
+def _hour(text: str) -> time:
     try:
-        starts, ends = time.fromisoformat(found["starts"]), time.fromisoformat(found["ends"])
+        return time.fromisoformat(text)
     except ValueError:
         raise ValueError("hours go from 00:00 to 23:59") from None
-    return BlackoutWindow(starts=starts, ends=ends, weekdays=frozenset(_WEEKDAYS.index(name) for name in names))
 
 
 Windows = tuple[Annotated[BlackoutWindow, BeforeValidator(_window)], ...]
 
 
 class Schedule(_Strict):
-    """When runs start. ``intervals`` and ``heartbeat`` are in seconds."""
+    """When runs start. ``intervals`` and ``heartbeat`` are in seconds, ``reconcile`` is the moment of the full
+    comparison."""
 
     intervals: dict[Stream, Annotated[int, Field(ge=1, le=86_400)]] = Field(default_factory=dict)
     blackouts: Windows = ()
     heartbeat: Annotated[float, Field(gt=0, le=15)] = 2.0  # a dead run is taken over within a minute
+    reconcile: str = "sun 03:00"
+
+    @field_validator("reconcile")
+    @classmethod
+    def _comparable(cls, value: str) -> str:
+        _moment(value)
+        return value
+
+    @property
+    def comparison(self) -> WeeklyMoment | None:
+        """When everything is compared with the region, None for never."""
+        return _moment(self.reconcile)
 
     def interval_of(self, stream: Stream) -> int:
         return self.intervals.get(stream, DEFAULT_INTERVALS[stream])

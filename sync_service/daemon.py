@@ -23,6 +23,7 @@ import structlog
 
 from sync_service.clock import SystemClock
 from sync_service.daemon_agenda import Agenda, Blackout
+from sync_service.daemon_calendar import Weekly
 from sync_service.daemon_lock import InstanceLock, take_lock
 from sync_service.domain.errors import AlreadyRunning, TransientError
 
@@ -99,7 +100,8 @@ class Daemon:
         from sync_service.daemon_duty import Duty
 
         settings = self._service.settings
-        agenda = agenda_of(settings, self._service.school_settings(school), self._service.clock)
+        compared_at = self._service.comparison_asked_at(school)
+        agenda = agenda_of(settings, self._service.school_settings(school), self._service.clock, compared_at)
         period = settings.schedule.heartbeat
         return Duty(self._service, school, agenda, self._runner, period=period, stop=self._stop)
 
@@ -176,13 +178,23 @@ class Daemon:
         self._log.info("daemon_stopped", status="complete" if whole else "left a run that could not stop")
 
 
-def agenda_of(settings: Settings, school: SchoolSettings, clock: Clock) -> Agenda:
+def agenda_of(
+    settings: Settings, school: SchoolSettings, clock: Clock, compared_at: datetime | None = None
+) -> Agenda:
     """When the streams of a school are due, by the settings."""
     blackouts = [
         Blackout(starts=window.starts, ends=window.ends, weekdays=window.weekdays)
         for window in settings.blackouts_of(school)
     ]
-    return Agenda(settings.intervals_of(school), clock=clock, zone=school.zone, blackouts=blackouts)
+    moment = settings.schedule.comparison
+    return Agenda(
+        settings.intervals_of(school),
+        clock=clock,
+        zone=school.zone,
+        blackouts=blackouts,
+        comparison=None if moment is None else Weekly(at=moment.at, weekdays=moment.weekdays),
+        compared_at=compared_at,
+    )
 
 
 @contextmanager

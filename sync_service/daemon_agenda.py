@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from sync_service.daemon_calendar import Weekly
 from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Clock
 
@@ -70,6 +71,8 @@ class Agenda:
         clock: Clock,
         zone: str,
         blackouts: Sequence[Blackout] = (),
+        comparison: Weekly | None = None,
+        compared_at: datetime | None = None,
     ) -> None:
         self._intervals = dict(intervals)
         self._clock = clock
@@ -82,6 +85,8 @@ class Agenda:
         self._drift = 0.0
         self._seen_wall = clock.now()
         self._lock = threading.RLock()
+        self._comparison = comparison
+        self._compared_at = compared_at or self._seen_wall  # a daemon that never asked waits for the next moment
 
     @property
     def shortest_interval(self) -> float:
@@ -129,6 +134,17 @@ class Agenda:
                 return 0.0
             since = [self._due_since(stream) for stream in self._due()]
             return self._elapsed - min(since) if since else 0.0
+
+    def comparison_due(self) -> bool:
+        """Whether the moment of the full comparison has come since one was asked for, also while nothing ran
+        here; never in a blackout."""
+        if self._comparison is None or self.in_blackout():
+            return False
+        return self._comparison.latest(self._clock.now().astimezone(self._zone)) > self._compared_at
+
+    def comparison_asked(self) -> None:
+        """Not due again before the next moment."""
+        self._compared_at = self._clock.now()
 
     def in_blackout(self) -> bool:
         now = self._clock.now()

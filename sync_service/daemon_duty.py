@@ -51,6 +51,7 @@ class Office(Protocol):
     ) -> RunReport: ...
 
     def close_dead_runs(self, school: School) -> int: ...
+    def ask_for_comparison(self, school: School, *, scheduled: bool = False) -> None: ...
 
     def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None: ...
 
@@ -98,12 +99,21 @@ class Duty:
             self.agenda.put_back(tuple(Stream), seconds=0.0)
             self.tick("login")
             return True
+        if self.agenda.comparison_due():
+            self._compare()
         late = self.agenda.overdue()
         if late > GRACE_SECONDS or (late > 0 and jump is not None):
             self._log.warning("catching_up", late_seconds=round(late))
             self.tick("catch_up")
             return True
         return jump is not None
+
+    def _compare(self) -> None:
+        """One run of everything that compares it as a whole. What the run does not finish stays due on record."""
+        self._office.ask_for_comparison(self.school, scheduled=True)
+        self.agenda.comparison_asked()
+        self._log.info("comparison_due")
+        self._requests.request(self.school.code, tuple(Stream), trigger="reconcile")
 
     def execute(self, request: RunRequest) -> None:
         """Run one request to its end; streams that were not done are due again soon."""

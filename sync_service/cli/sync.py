@@ -50,13 +50,20 @@ def sync(
     as_json: AsJson = False,
 ) -> int:
     """Сверить сейчас: прочитать изменения ГИС, отправить изменения школы."""
+    return cycle_now(Shell.of(ctx, config, as_json), school, streams_meant(stream or [], direction), direction)
+
+
+def cycle_now(
+    shell: Shell, school: str | None, streams: list[Stream], direction: Way, *, compare: bool = False
+) -> int:
+    """Run it, show what came of it; ``compare``: these streams are compared as a whole."""
     from sync_service.engine.queries import open_decisions
 
-    streams = _streams(stream or [], direction)
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         one = one_school(service, school)
         before = open_decisions(service.db, one)
+        if compare:
+            service.ask_for_comparison(one, streams)
         report = _run(service, one, streams, direction, quiet=shell.as_json)
         after = open_decisions(service.db, one)
     new = after - before
@@ -71,7 +78,7 @@ def sync(
     return of_report(report, new_decisions=bool(new))
 
 
-def _streams(names: list[str], direction: Way) -> list[Stream]:
+def streams_meant(names: list[str], direction: Way) -> list[Stream]:
     """The streams meant; with ``push`` only those that travel both ways."""
     wanted = list(dict.fromkeys(stream_named(name) for name in names)) or list(Stream)
     if direction is not Way.PUSH:

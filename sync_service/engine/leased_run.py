@@ -26,7 +26,9 @@ from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.engine.stores import Database, Fence
 
-UNATTENDED = frozenset({"schedule", "start", "login", "catch_up"})  # triggers behind which nobody watches
+UNATTENDED = frozenset(
+    {"schedule", "start", "login", "catch_up", "reconcile"}
+)  # triggers behind which nobody watches
 TAKEN_OVER = "another run has taken over the streams of this one; what was durable stays, the other run goes on"
 
 

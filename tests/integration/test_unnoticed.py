@@ -52,8 +52,8 @@ def other(value: Any, name: str) -> Any:
 
 
 def test_every_field_counts_and_equal_ones_do_not(database: SchoolDatabase) -> None:
-    """In each stream: text with quotes and backslashes, dates and numbers compare equal; each single field gives a row away, and so
-    does one that became empty, or has no base."""
+    """In each stream text with quotes and backslashes, dates and numbers compare equal. Each field gives a row
+    away, and so does one that became empty, or has no base."""
     for stream in BOTH_WAYS:
         values = whole(stream)
         names = SPECS[stream].fields

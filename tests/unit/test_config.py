@@ -57,6 +57,23 @@ def test_the_example_tours_every_key() -> None:
         assert variable in text
 
 
+@pytest.mark.parametrize(
+    ("text", "hour", "days"),
+    [
+        ("sun 03:00", 3, {6}),
+        ("Mon, thu 02:30", 2, {0, 3}),
+        ("23:00", 23, set(range(7))),
+    ],
+)
+def test_the_moment_of_the_comparison(text: str, hour: int, days: set[int]) -> None:
+    """Days and an hour, every day without days; «never» is no moment."""
+    moment = Schedule(reconcile=text).comparison
+    assert moment is not None
+    assert (moment.at.hour, set(moment.weekdays)) == (hour, days)
+    assert Schedule(reconcile="never").comparison is None
+    assert Schedule().comparison is not None
+
+
 def test_a_minimal_file_takes_the_defaults(tmp_path: Path) -> None:
     """Paths belong to the folder of the file."""
     settings = load(tmp_path, 'mappings_dir = "own"\n' + MINIMAL + 'ca_bundle = "ca.pem"')
@@ -94,6 +111,7 @@ log_level = "loud"
 [schedule]
 heartbeat = 0
 blackouts = ["22:00", "son 10:00-11:00", "25:00-26:00"]
+reconcile = "weekly"
 [schedule.intervals]
 mark = 5
 [[schools]]
@@ -109,6 +127,7 @@ page_size = 5000
         "databse_url": "did you mean 'database_url'",
         "log_level": "'debug'",
         "schedule.heartbeat": "greater than 0",
+        "schedule.reconcile": "a moment is written as 'sun 03:00'",
         "schedule.blackouts.0": "22:00-23:30",
         "schedule.blackouts.1": "unknown day 'son'",
         "schedule.blackouts.2": "hours go from",

@@ -13,7 +13,19 @@ from sync_service.cli.app import run
 
 HEAVY = ("sqlalchemy", "httpx", "alembic", "apscheduler", "openpyxl", "psycopg", "tenacity", "rapidfuzz", "structlog")
 COMMANDS = [
-    *("init", "check-config", "doctor", "migrate", "run", "sync", "status", "import", "demo", "simulator"),
+    *(
+        "init",
+        "check-config",
+        "doctor",
+        "migrate",
+        "run",
+        "sync",
+        "reconcile",
+        "status",
+        "import",
+        "demo",
+        "simulator",
+    ),
     *("runs", "conflicts", "matches", "releases", "quarantine", "connection", "schools", "audit"),
 ]
 
@@ -57,7 +69,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "Выберите команду"),
         (["conflicts"], "Выберите команду"),
-        (["reconcile"], "нет команды «reconcile»"),
+        (["vanish"], "нет команды «vanish»"),
         (["sync", "--fast"], "Нет параметра --fast"),
         (["conflicts", "show"], "Не хватает: ID"),
         (["conflicts", "show", "first"], "ожидается целое число"),

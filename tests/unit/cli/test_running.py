@@ -68,6 +68,22 @@ def test_something_new_to_decide_is_three_and_only_once(office: Office) -> None:
     assert office.run("sync") == 0
 
 
+def test_reconcile_compares_what_is_named_and_ends_like_sync(office: Office) -> None:
+    """Drift is repaired and told in the same report; a list that lacks most of what is shared is three."""
+    office.agreed()
+    (pupil,) = office.region.records(Stream.STUDENTS)
+    item = office.region.region.items[Stream.STUDENTS][pupil]
+    item.values["phone"], item.version = "+79001112233", item.version + 1
+    assert office.json("sync")["streams"]["students"]["pull"]["received"] == 0
+    report = office.json("reconcile", "--stream", "students")
+    assert (report["status"], report["streams"]["students"]["pull"]["applied"]) == ("succeeded", 1)
+    assert list(report["streams"]) == ["students"]
+    assert office.sql("SELECT phone FROM students") == [("+79001112233",)]
+    del office.region.region.items[Stream.STUDENTS][pupil]
+    assert "the region lists 0 of 1" in office.json("reconcile", code=3)["streams"]["students"]["error"]
+    assert office.sql("SELECT count(*) FROM students") == [(1,)]
+
+
 def test_a_failing_stream_is_three(office: Office) -> None:
     """The others go on; the stream is named with its error."""
     office.agreed()

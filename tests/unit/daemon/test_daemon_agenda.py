@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sync_service.daemon_agenda import Agenda, Blackout, free_from
+from sync_service.daemon_calendar import Weekly
 from sync_service.domain.streams import Stream
 from tests.unit.daemon.hands import HandClock
 
@@ -295,3 +296,60 @@ def test_every_window_ends_on_every_day(zone: str, day: str, window: tuple[time,
         starts, ends = window
         inside = starts <= local < ends if starts < ends else local >= starts or local < ends
         assert (free == moment) is not inside
+
+
+SUNDAYS = Weekly(at=time(3), weekdays=frozenset({6}))
+
+
+def comparing(clock: HandClock, *blackouts: Blackout, asked: datetime | None = None) -> Agenda:
+    return Agenda({}, clock=clock, zone=ZONE, blackouts=blackouts, comparison=SUNDAYS, compared_at=asked)
+
+
+@pytest.mark.parametrize(
+    ("now", "latest"),
+    [
+        ("2026-11-22T03:00+05:00", "2026-11-22T03:00+05:00"),
+        ("2026-11-22T02:59+05:00", "2026-11-15T03:00+05:00"),
+        ("2026-11-28T23:59+05:00", "2026-11-22T03:00+05:00"),
+    ],
+)
+def test_the_last_weekly_moment(now: str, latest: str) -> None:
+    local = datetime.fromisoformat(now).astimezone(ZoneInfo(ZONE))
+    assert SUNDAYS.latest(local) == datetime.fromisoformat(latest)
+
+
+def test_the_comparison_is_due_once_a_week_on_the_school_s_clock(clock: HandClock) -> None:
+    """Three o'clock on Sunday in Yekaterinburg is ten in the evening of Saturday in UTC."""
+    made = comparing(clock)
+    due = []
+    for _ in range(15 * 24):  # from Friday noon, hour by hour
+        clock.pass_(3600)
+        if made.comparison_due():
+            due.append(clock.now())
+            made.comparison_asked()
+    assert due == [datetime(2026, 11, 21 + 7 * week, 22, tzinfo=UTC) for week in range(2)]
+
+
+def test_a_comparison_that_was_slept_through_is_made_up_for_once(clock: HandClock) -> None:
+    """A daemon that starts, or a machine that wakes, after the moment; not one that never asked before."""
+    assert not comparing(clock).comparison_due()
+    late = comparing(clock, asked=clock.now() - timedelta(days=30))
+    assert late.comparison_due()
+    late.comparison_asked()
+    assert not late.comparison_due()
+    clock.suspend(20 * 86_400)
+    assert late.comparison_due()
+
+
+def test_a_comparison_waits_for_the_end_of_a_blackout(clock: HandClock) -> None:
+    made = comparing(clock, NIGHT)
+    clock.suspend(timedelta(days=1, hours=16).total_seconds())  # Sunday, four in the night
+    assert not made.comparison_due()
+    clock.pass_(2 * 3600)
+    assert made.comparison_due()
+
+
+def test_never_is_never(clock: HandClock) -> None:
+    made = Agenda({}, clock=clock, zone=ZONE)
+    clock.suspend(40 * 86_400)
+    assert not made.comparison_due()

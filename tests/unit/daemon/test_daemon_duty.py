@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sync_service.daemon_agenda import Agenda, Blackout
+from sync_service.daemon_calendar import Weekly
 from sync_service.daemon_duty import GRACE_SECONDS, Duty
 from sync_service.domain.errors import AlreadyRunning, StopRequested, TransientError
 from sync_service.domain.links import RemoteId, SchoolId
@@ -49,6 +50,12 @@ class FakeOffice:
     promised: Mapping[Stream, datetime] = field(default_factory=dict)
     dead: int = 0
     during: Callable[[Callable[[], bool]], None] | None = None
+    comparisons: int = 0
+
+    def ask_for_comparison(self, school: School, *, scheduled: bool = False) -> None:
+        if self.error is not None:
+            raise self.error
+        self.comparisons += scheduled
 
     def remember_next_runs(self, school: School, moments: Mapping[Stream, datetime]) -> None:
         self.promised = moments
@@ -382,3 +389,23 @@ def test_the_next_runs_are_promised_after_a_run_and_withdrawn_at_the_end(scene: 
     assert scene.office.promised == {MARKS: now + timedelta(seconds=300), CLASSES: now + timedelta(seconds=900)}
     scene.duty.end()
     assert scene.office.promised == {}
+
+
+def test_the_weekly_comparison_is_a_run_of_everything(scene: Scene) -> None:
+    """Noted for the runs to come, asked for once; a busy database leaves it due for the next look."""
+    scene.go()
+    agenda = Agenda({MARKS: 300}, clock=scene.clock, zone=SCHOOL.zone, comparison=Weekly(at=time(3)))
+    agenda.take_due()
+    duty = Duty(scene.office, SCHOOL, agenda, scene.requested, period=PERIOD, stop=scene.stop)
+    duty.look()
+    assert (scene.office.comparisons, scene.requested.requests) == (0, [])
+    scene.clock.pass_(24 * 3600)
+    scene.office.error = TransientError("the database is busy")
+    with pytest.raises(TransientError):
+        duty.look()
+    scene.office.error = None
+    duty.look()
+    duty.look()
+    assert scene.office.comparisons == 1
+    request = scene.requested.requests[0]
+    assert (request.trigger, request.streams) == ("reconcile", frozenset(Stream))
