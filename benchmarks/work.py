@@ -13,8 +13,10 @@ from benchmarks.child import Stopwatch, answer, read_job
 from benchmarks.measuring import ROOT, median
 from benchmarks.school import Installation, installed
 from benchmarks.statements import scans, watched
+from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.cycle import Direction
+from sync_service.engine.due import ask_for_comparison
 
 SAMPLES = ("pupils_cp1251.csv", "netschool_class_report.xlsx")
 
@@ -73,6 +75,51 @@ def _edit(ours: Installation, count: int) -> None:
         assert changed.rowcount == count
 
 
+def compare(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A full comparison of the marks, of which ``drifted`` differ without anybody having noted it."""
+    with installed(job) as ours:
+        _drift(ours, job["drifted"])
+        with Stopwatch() as rows, ours.db.read(ours.school.school_id) as uow:
+            assert not uow.journal.edited(Stream.MARKS, after=LocalId(0), limit=1)
+        ask_for_comparison(ours.db, ours.school.school_id, [Stream.MARKS], ours.clock.now())
+        started = time.process_time()
+        report = ours.run(Direction.PULL, [Stream.MARKS])
+        spent = time.process_time() - started
+    counts = report.stream(Stream.MARKS).pull
+    return {
+        "cpu_of_work": spent,
+        "cpu_of_rows": rows.cpu,
+        "received": counts.received,
+        "applied": counts.applied,
+    }
+
+
+def _drift(ours: Installation, count: int) -> None:
+    """The region has changed these marks and no change version tells: ours are one version behind."""
+    with closing(sqlite3.connect(ours.file)) as connection, connection:
+        connection.execute("INSERT INTO own_writes (id) VALUES (1)")
+        behind = f"(SELECT local_id FROM links WHERE stream = 'marks' ORDER BY id LIMIT {count})"
+        connection.execute(f"UPDATE marks SET comment = 'было' WHERE id IN {behind}")
+        connection.execute(
+            "UPDATE links SET version = version - 1, base_local = json_set(base_local, '$.comment', 'было')"
+            f" WHERE stream = 'marks' AND local_id IN {behind}"
+        )
+        connection.execute("DELETE FROM own_writes")
+
+
+def reread(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Every mark read again, as after a position was forgotten; nothing differs."""
+    with installed(job) as ours:
+        with ours.db.write(ours.school.school_id) as uow:
+            uow.cursors.reset(Stream.MARKS)
+            uow.commit()
+        started = time.process_time()
+        report = ours.run(Direction.PULL, [Stream.MARKS])
+        spent = time.process_time() - started
+    counts = report.stream(Stream.MARKS).pull
+    return {"cpu_of_work": spent, "received": counts.received, "applied": counts.applied}
+
+
 def import_files(job: Mapping[str, Any]) -> dict[str, Any]:
     """Read the sample pupil list and class report, import each, and each again, which changes nothing."""
     from connectors.files.school_file import read_school_file
@@ -101,6 +148,8 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "pull": pull,
     "quiet": quiet,
     "push": push,
+    "compare": compare,
+    "reread": reread,
     "import_files": import_files,
 }
 
