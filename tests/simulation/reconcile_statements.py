@@ -7,13 +7,14 @@
                               still is missing from a listing
     statement_08(1000)        fields we do not know, and fields the region leaves out, survive the round trip
     statement_26(100, url)    an empty, shortened or truncated list with status 200: no deletion
+    cost_of_comparison(5000, 1200, url)   requests by what differs, not by what exists
     drift_is_repaired(100, url)   what nobody noted is repaired by one comparison and one cycle
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +29,7 @@ from sync_service.domain.merging import merge
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import BOTH_WAYS, Page, RemoteRecord, Stream
-from sync_service.engine.ports import Op, WriteItem
+from sync_service.engine.ports import Found, Op, WriteItem
 from tests.unit.engine.drift import MARKS, forget, seeded, without_triggers
 from tests.unit.engine.world import MAPPINGS, POLICIES, FixedClock, World, build
 
@@ -248,6 +249,33 @@ def statement_26(count: int, url: str) -> int:
         assert world.sync().status is RunStatus.SUCCEEDED, f"{where}: does not come round"
     world.db.close()
     return count
+
+
+def cost_of_comparison(records: int, differing: int, url: str) -> int:
+    """A comparison of ``records`` equal marks asks for their list and for no body; with ``differing`` of them changed
+    it asks for exactly these, 500 at once."""
+    world, marks = agreed(url, records, page_size=1000)
+    pages = -(-records // 1000) + (records > 1000)  # page 1 tells the length, and is read again at its turn
+    asked: list[RemoteId] = []
+    get = world.remote.get
+
+    def counted(stream: Stream, ids: Sequence[RemoteId]) -> Found:
+        asked.extend(ids)
+        return get(stream, ids)
+
+    with patch.object(world.remote, "get", counted):
+        assert world.reconcile(MARKS).status is RunStatus.SUCCEEDED
+        requests = {name: count for name, count in world.remote.calls.items() if name != "change_versions"}
+        assert requests == {"listing": 1, "page": pages}, requests
+        for mark in random.Random(records).sample(marks, differing):
+            world.remote.region.items[MARKS][mark].version += 1
+        world.remote.calls.clear()
+        assert world.reconcile(MARKS).status is RunStatus.SUCCEEDED
+    assert len(asked) == len(set(asked)) == differing
+    assert world.remote.calls["get"] == -(-differing // 500)
+    assert world.remote.calls["page"] == pages
+    world.db.close()
+    return records
 
 
 def drift_is_repaired(count: int, url: Callable[[], str]) -> int:

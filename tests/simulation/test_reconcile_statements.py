@@ -35,5 +35,9 @@ def test_a_list_that_lies_deletes_nothing(url: str) -> None:
     assert statements.statement_26(15, url) == 15
 
 
+def test_a_comparison_costs_what_differs(url: str) -> None:
+    assert statements.cost_of_comparison(5000, 1200, url) == 5000
+
+
 def test_drift_is_repaired_by_one_comparison(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
     assert statements.drift_is_repaired(6, lambda: sqlite_template.copy(tmp_path)) == 6
