@@ -20,7 +20,16 @@ PASSED = [
     point
     for point in POINTS
     if not point.startswith(
-        ("import.", "push.mark", "push.read_back", "pull.parked", "pull.deletions", "releases.", "telling.")
+        (
+            "import.",
+            "push.mark",
+            "push.read_back",
+            "pull.parked",
+            "pull.deletions",
+            "releases.",
+            "telling.",
+            "reconcile.",
+        )
     )
     and point != "capture.place.before_commit"
 ]
