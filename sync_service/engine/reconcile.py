@@ -14,7 +14,7 @@ parked, in the quarantine or under way is left to its own path.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -54,15 +54,13 @@ class _Survey:
     aside: dict[RemoteId, Outcome] = field(default_factory=dict)  # on a path of their own
     known: RemoteId | None = None  # a record that is certainly there
 
-    def see(self, link_id: LinkId) -> bool:
-        """Whether the link was met for the first time."""
-        if link_id >= len(self.seen):
-            self.seen.extend(bytes(link_id + CHUNK - len(self.seen)))
-        if self.seen[link_id]:
-            return False
-        self.seen[link_id] = 1
-        self.shared += 1
-        return True
+    def see(self, link_ids: Collection[LinkId]) -> None:
+        """These links have their record in the list; a record may come twice."""
+        self.seen.extend(bytes(max(0, max(link_ids, default=0) + 1 - len(self.seen))))
+        fresh = [link_id for link_id in link_ids if not self.seen[link_id]]
+        for link_id in fresh:
+            self.seen[link_id] = 1
+        self.shared += len(fresh)
 
 
 def reconcile_stream(cycle: Cycle, stream: Stream) -> None:
@@ -98,22 +96,23 @@ def _survey(cycle: Cycle, stream: Stream) -> _Survey:
         with cycle.read() as uow:
             links = uow.links.versions(stream, page)
             parked = uow.inbox.parked(stream, remote_ids=page) if set_aside else []
+        survey.see([link_id for link_id, _ in links.values()])
+        survey.known = next(iter(links), survey.known)
+        differing = [i for i, version in page.items() if version is None or i not in links or links[i][1] != version]
         reasons = {item.record.remote_id: item for item in parked}
-        for remote_id, version in page.items():
-            link_id, read = links.get(remote_id, (None, None))
+        refused = [remote_id for remote_id in page if remote_id in poison] if poison else []
+        special = dict.fromkeys([*differing, *reasons, *refused])  # in order: equal histories, equal ids
+        survey.equal += len(page) - len(special)
+        for remote_id in special:
             item = reasons.get(remote_id)
-            if link_id is not None and survey.see(link_id):
-                survey.known = remote_id
             if item is not None and item.reason == "held" and not item.record.deleted:
                 survey.aside[remote_id] = Outcome.HELD
-            elif item is not None and link_id is None:
+            elif item is not None and remote_id not in links:
                 survey.aside[remote_id] = Outcome.WAITING
             elif remote_id in poison:
                 survey.aside[remote_id] = Outcome.REJECTED
-            elif item is not None or link_id is None or version is None or version != read:
-                survey.wanted[remote_id] = None
             else:
-                survey.equal += 1
+                survey.wanted[remote_id] = None
     return survey
 
 
