@@ -13,8 +13,8 @@ from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
 
 if TYPE_CHECKING:
     from sync_service.domain.conflicts import Choice, Conflict
+    from sync_service.engine.decisions import Resolution
     from sync_service.engine.queries_conflicts import ConflictView
-    from sync_service.engine.resolve import Resolution
 
 app = typer.Typer(help="Расхождения между школой и ГИС.", no_args_is_help=True)
 
@@ -154,7 +154,7 @@ def undo(
     as_json: AsJson = False,
 ) -> int:
     """Отменить решение: расхождение снова открыто."""
-    from sync_service.engine.resolve import undo as take_back
+    from sync_service.engine.undo import undo as take_back
 
     shell = Shell.of(ctx, config, as_json)
     with shell.desk(school, actor) as desk:

@@ -10,11 +10,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sync_service.domain.actions import DELETE_KINDS, Actions, Incoming, student_of
+from sync_service.domain.actions import (
+    DELETE_KINDS,
+    Actions,
+    Incoming,
+    audit_item,
+    close_conflict,
+    moved_part,
+    student_of,
+)
 from sync_service.domain.audit import Act, AuditItem
-from sync_service.domain.conflicts import Conflict, ConflictState
+from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, reopened
+from sync_service.domain.deletions import deletion_clashes
 from sync_service.domain.linked import base_before, form_link, review_conflict
-from sync_service.domain.links import EMPTY, ClosedBy, Link, LinkChange, LinkId, LocalId, RemoteId, Snapshot
+from sync_service.domain.links import (
+    EMPTY,
+    ClosedBy,
+    Link,
+    LinkChange,
+    LinkId,
+    LocalId,
+    NewLink,
+    RemoteId,
+    Snapshot,
+)
 from sync_service.domain.matching import Matched
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem
@@ -48,7 +67,8 @@ class AckPage:
     rows: Mapping[LocalId, Values]
     links: Mapping[LocalId, Link]
     conflicts: Mapping[LinkId, Conflict] = field(default_factory=dict)
-    former: Mapping[LocalId, Link] = field(default_factory=dict)  # closed links of rows that have none now
+    former: Mapping[LocalId, LinkId] = field(default_factory=dict)  # the newest closed link of what was created
+    taken_back: Mapping[LocalId, Conflict] = field(default_factory=dict)  # undone deletions the region made anew
 
 
 def plan_acks(page: AckPage) -> Actions:
@@ -58,7 +78,7 @@ def plan_acks(page: AckPage) -> Actions:
         link = page.links.get(ack.item.local_id)
         if ack.item.op == "delete":
             if link is not None:
-                _acknowledge_delete(actions, ack, link)
+                _acknowledge_delete(actions, page, ack, link)
         elif link is None:
             _acknowledge_create(actions, page, ack)
         else:
@@ -71,8 +91,13 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
     sent = ack.item.values
     stored = ack.stored if ack.stored is not None else sent
     base = acknowledged_base(page.policy, EMPTY, sent, stored if ack.direct else sent, created=True)
+    undone = page.taken_back.get(ack.item.local_id)
+    if undone is not None and ack.item.local_id not in page.rows:
+        _deleted_here_again(actions, page, ack, undone, base)
+        return
+    if undone is not None:
+        close_conflict(actions, undone)  # the row is back as well
     row = page.rows.get(ack.item.local_id, sent)
-    former = page.former.get(ack.item.local_id)
     form_link(
         actions,
         page.policy,
@@ -80,8 +105,30 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
         row,
         Incoming(_record(page.stream, ack, stored), stored),
         base=base,
-        previous_id=former.link_id if former else None,
+        previous_id=page.former.get(ack.item.local_id),
     )
+
+
+def _deleted_here_again(
+    actions: Actions, page: AckPage, ack: Acknowledged, undone: Conflict, agreed: Snapshot
+) -> None:
+    """The region has back what a decision deleted there: the question is open again, about the new record."""
+    base = base_before(agreed, undone)
+    surviving = {name: agreed.remote.get(name) for name in page.policy.by_field}
+    actions.new_links.append(
+        NewLink(
+            local_id=ack.item.local_id,
+            remote_id=ack.remote_id,
+            base=base,
+            version=ack.version,
+            change_version=ack.change_version,
+            evidence="undo",
+            previous_id=page.former.get(ack.item.local_id),
+        )
+    )
+    clashes = deletion_clashes(base, surviving, ConflictKind.DELETED_IN_SCHOOL)
+    actions.conflicts.append(replace(reopened(undone, clashes), link_id=LinkId(0)))
+    actions.audit.append(audit_item(page.stream, Act.LINK, ack.item.local_id, ack.remote_id, surviving, base))
 
 
 def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link: Link) -> None:
@@ -99,7 +146,7 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     if merged.push:
         actions.dirty.setdefault(link.local_id, set()).update(merged.push)
     if conflict is not None and undoing and merged.clashes:
-        actions.conflicts.append(replace(conflict, state=ConflictState.OPEN, clashes=merged.clashes))
+        actions.conflicts.append(reopened(conflict, merged.clashes))
     elif conflict is None or conflict.kind not in DELETE_KINDS:  # an edit that arrived answers no deletion
         review_conflict(actions, link, conflict, merged.clashes)
     final = merged.base or base
@@ -127,7 +174,12 @@ def _pair(base: Snapshot, name: str) -> tuple[object, object]:
     return base.local.get(name, missing), base.remote.get(name, missing)
 
 
-def _acknowledge_delete(actions: Actions, ack: Acknowledged, link: Link) -> None:
+def _acknowledge_delete(actions: Actions, page: AckPage, ack: Acknowledged, link: Link) -> None:
+    undone = page.conflicts.get(link.link_id)
+    row = page.rows.get(link.local_id)
+    if undone is not None and undone.state is ConflictState.UNDOING and row is not None:
+        _deleted_there_again(actions, page, ack, link, undone, row)
+        return
     actions.link_changes.append(
         LinkChange(
             link_id=link.link_id,
@@ -145,6 +197,20 @@ def _acknowledge_delete(actions: Actions, ack: Acknowledged, link: Link) -> None
             student_id=student_of(actions.stream, link.local_id, link.base.local),
         )
     )
+
+
+def _deleted_there_again(
+    actions: Actions, page: AckPage, ack: Acknowledged, link: Link, undone: Conflict, row: Values
+) -> None:
+    """The record a decision had made anew is gone: the question is open again, about the row as it is today."""
+    base = base_before(link.base, undone)
+    actions.link_changes.append(
+        LinkChange(link_id=link.link_id, version=ack.version, change_version=ack.change_version, base=base)
+    )
+    surviving = {name: row.get(name) for name in page.policy.by_field}
+    actions.conflicts.append(reopened(undone, deletion_clashes(base, surviving, ConflictKind.DELETED_IN_REGION)))
+    moved = moved_part(link.base, base)
+    actions.audit.append(audit_item(page.stream, Act.ACK, link.local_id, link.remote_id, row, moved))
 
 
 def acknowledged_base(

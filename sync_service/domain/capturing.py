@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync_service.domain.actions import DELETION, DELETION_FIELD, Actions, Incoming, close_conflict
-from sync_service.domain.conflicts import Conflict, ConflictKind
+from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState
 from sync_service.domain.deletions import ask_about_deletion, close_link
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
@@ -79,6 +79,9 @@ def _capture_linked(
         _capture_deletion(captured, page, link, conflict)
         return
     if conflict is not None and conflict.kind is ConflictKind.DELETED_IN_REGION:
+        if conflict.state is ConflictState.UNDOING:
+            captured.counts["conflicts"] += 1  # the case opens with today's row once the region has confirmed
+            return
         ask_about_deletion(actions, link, row, conflict, ConflictKind.DELETED_IN_REGION)
         captured.counts["conflicts"] += 1
         return
@@ -102,6 +105,9 @@ def _capture_deletion(captured: Captured, page: CapturePage, link: Link, conflic
         captured.counts["conflicts"] += 1  # asked already, with what the region was seen to hold
     elif conflict is not None and conflict.kind is ConflictKind.DELETED_IN_REGION:
         close_conflict(actions, conflict)
+        if conflict.state is ConflictState.UNDOING:  # the record is still there, its deletion is on its way
+            actions.dirty[link.local_id] = {DELETION}
+            return
         close_link(actions, link, ClosedBy.BOTH)
         captured.counts["unchanged"] += 1
     elif page.stream is Stream.STUDENTS or conflict is not None:

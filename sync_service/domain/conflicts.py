@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -77,6 +77,16 @@ class Conflict:
     def stamp(self) -> str:
         """Equal exactly when the values under decision are equal; a decision names the stamp it was made on."""
         return stamp_of(self.kind, self.clashes)
+
+
+def reopened(conflict: Conflict, clashes: tuple[FieldClash, ...]) -> Conflict:
+    """The case before anybody decided it, about ``clashes``."""
+    return replace(conflict, state=ConflictState.OPEN, clashes=clashes, choices=(), decided_at=None, decided_by=None)
+
+
+def standing(conflict: Conflict) -> Conflict:
+    """The decision stands: its undoing was overtaken by newer data, or the region refused it."""
+    return replace(conflict, state=ConflictState.RESOLVED)
 
 
 def stamp_of(kind: ConflictKind, clashes: tuple[FieldClash, ...]) -> str:

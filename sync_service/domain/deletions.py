@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from sync_service.domain.actions import DELETION, DELETION_FIELD, Actions, Incoming, audit_item, touch
 from sync_service.domain.audit import Act
-from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, stamp_of
+from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, reopened, stamp_of
 from sync_service.domain.links import (
     EMPTY,
     ClosedBy,
     Link,
     LinkChange,
+    Snapshot,
 )
 from sync_service.domain.merging import merge
 from sync_service.domain.policies import StreamPolicy
@@ -75,8 +76,29 @@ def ask_about_deletion(
     actions: Actions, link: Link, surviving: Values, conflict: Conflict | None, kind: ConflictKind
 ) -> None:
     """One case «deleted here, changed there» (or the reverse); it holds the whole record."""
+    clashes = deletion_clashes(link.base, surviving, kind)
+    if conflict is not None and conflict.state is ConflictState.OPEN and stamp_of(kind, clashes) == conflict.stamp:
+        return
+    if conflict is not None:
+        actions.conflicts.append(reopened(replace(conflict, kind=kind), clashes))
+        return
+    actions.conflicts.append(
+        Conflict(
+            conflict_id=0,
+            stream=actions.stream,
+            link_id=link.link_id,
+            local_id=link.local_id,
+            kind=kind,
+            clashes=clashes,
+        )
+    )
+
+
+def deletion_clashes(base: Snapshot, surviving: Values, kind: ConflictKind) -> tuple[FieldClash, ...]:
+    """The question about the record as a whole, and what the surviving side has changed since they agreed."""
     here = kind is ConflictKind.DELETED_IN_SCHOOL
-    clashes = (
+    agreed = base.remote if here else base.local
+    return (
         FieldClash(
             field=DELETION_FIELD,
             group=DELETION,
@@ -90,26 +112,11 @@ def ask_about_deletion(
                 group=DELETION,
                 local=None if here else value,
                 remote=value if here else None,
-                base_local=link.base.local.get(name),
-                base_remote=link.base.remote.get(name),
-                has_base=True,
+                base_local=base.local.get(name),
+                base_remote=base.remote.get(name),
+                has_base=name in base.local,
             )
             for name, value in surviving.items()
-            if name not in link.base.local or value != (link.base.remote if here else link.base.local)[name]
+            if value != agreed.get(name)
         ),
-    )
-    if conflict is not None and stamp_of(conflict.kind, clashes) == conflict.stamp:
-        return
-    if conflict is not None:
-        actions.conflicts.append(replace(conflict, kind=kind, clashes=clashes, state=ConflictState.OPEN))
-        return
-    actions.conflicts.append(
-        Conflict(
-            conflict_id=0,
-            stream=actions.stream,
-            link_id=link.link_id,
-            local_id=link.local_id,
-            kind=kind,
-            clashes=clashes,
-        )
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from sync_service.domain.actions import (
     DELETE_KINDS,
+    DELETION_FIELD,
     Actions,
     Incoming,
     audit_item,
@@ -18,7 +19,15 @@ from sync_service.domain.actions import (
     touch,
 )
 from sync_service.domain.audit import Act
-from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, stamp_of
+from sync_service.domain.conflicts import (
+    Conflict,
+    ConflictKind,
+    ConflictState,
+    FieldClash,
+    reopened,
+    stamp_of,
+    standing,
+)
 from sync_service.domain.deletions import plan_deleted_here
 from sync_service.domain.links import (
     EMPTY,
@@ -108,10 +117,16 @@ def plan_seen(
     if unchanged_in_region(link, item.values, conflict):
         touch(actions, link, item.record)
         return Outcome.UNCHANGED
-    if conflict is not None and row is not None and conflict.kind in DELETE_KINDS:
-        close_conflict(actions, conflict)  # the record is there on both sides
-        conflict = None
     undoing = conflict is not None and conflict.state is ConflictState.UNDOING
+    if conflict is not None and row is not None and conflict.kind in DELETE_KINDS:
+        if not undoing:
+            close_conflict(actions, conflict)  # the record is there on both sides
+        elif all(value == link.base.remote.get(name) for name, value in item.values.items()):
+            touch(actions, link, item.record)  # ours as we made it; the deletion that takes it back is on its way
+            return Outcome.CONFLICTS
+        else:
+            actions.conflicts.append(standing(conflict))  # newer data: the record stays
+        conflict = None
     if conflict is not None and undoing and row is not None and _moved_on(link, item, conflict):
         return _reopen(actions, policy, link, row, item, conflict)
     return plan_linked(actions, policy, link, row, item, conflict, act=act)
@@ -195,7 +210,7 @@ def _reopen(
     if not merged.clashes:
         close_conflict(actions, conflict)
         return Outcome.APPLIED
-    actions.conflicts.append(replace(conflict, state=ConflictState.OPEN, clashes=merged.clashes))
+    actions.conflicts.append(reopened(conflict, merged.clashes))
     return Outcome.CONFLICTS
 
 
@@ -203,6 +218,8 @@ def base_before(base: Snapshot, conflict: Conflict) -> Snapshot:
     """The base of before the decision; a group that never had one has none again."""
     local, remote = dict(base.local), dict(base.remote)
     for clash in conflict.clashes:
+        if clash.field == DELETION_FIELD:
+            continue
         local.pop(clash.field, None)
         remote.pop(clash.field, None)
         if clash.has_base:

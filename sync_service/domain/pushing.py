@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 
 from sync_service.domain.actions import DELETE_KINDS, DELETION
 from sync_service.domain.capturing import last_seen, unreadable
-from sync_service.domain.conflicts import Conflict, ConflictState
+from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
@@ -71,6 +71,7 @@ class PushPage:
     enrolments: Mapping[LocalId, Enrolment] = field(default_factory=dict)
     with_linked_child: frozenset[LocalId] = frozenset()  # guardians one of whose pupils is in the region
     doubts: Mapping[LocalId, NoLesson | WhichLesson] = field(default_factory=dict)
+    taken_back: Mapping[LocalId, Values] = field(default_factory=dict)  # deleted there by a decision that is undone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +136,10 @@ def _plan_entry(page: PushPage, entry: Entry) -> AttemptItem | _Wait | str:
         raise row
     link = page.links.get(entry.local_id)
     if link is None:
-        return "unchanged" if row is None else _plan_create(page, entry, row)
+        if row is None:
+            again = page.taken_back.get(entry.local_id)
+            return "unchanged" if again is None else _plan_create(page, entry, again)
+        return _plan_create(page, entry, row)
     conflict = page.conflicts.get(link.link_id)
     if row is None or (conflict is not None and conflict.kind in DELETE_KINDS):
         return _plan_delete(page, entry, link, conflict)
@@ -174,7 +178,7 @@ def _plan_update(
 
 def _plan_delete(page: PushPage, entry: Entry, link: Link, conflict: Conflict | None) -> AttemptItem | _Wait | str:
     """Only a deletion that was captured leaves: the guard counts those, and pupils are not among them."""
-    if conflict is not None:
+    if conflict is not None and not _takes_back(conflict):
         return _Wait(WaitingFor.DECISION, f"conflicts:{link.link_id}")
     if DELETION not in entry.groups:
         return "unchanged"  # the row vanished since; the journal tells of it
@@ -199,6 +203,11 @@ def _plan_delete(page: PushPage, entry: Entry, link: Link, conflict: Conflict | 
     )
 
 
+def _takes_back(conflict: Conflict) -> bool:
+    """Whether the record is the one a decision made anew in the region, and that decision is being undone."""
+    return conflict.kind is ConflictKind.DELETED_IN_REGION and conflict.state is ConflictState.UNDOING
+
+
 def _plan_create(page: PushPage, entry: Entry, row: Values) -> AttemptItem | _Wait:
     stream = page.spec.stream
     values = {f.field: row.get(f.field) for f in page.policy.fields if f.owner is not Owner.GIS}
@@ -207,7 +216,8 @@ def _plan_create(page: PushPage, entry: Entry, row: Values) -> AttemptItem | _Wa
         if enrolment is None:
             return _Wait(WaitingFor.RELEASE, f"releases:{entry.local_id}")
         values["person_id"] = enrolment.person_id
-    if stream is Stream.GUARDIANS and entry.local_id not in page.with_linked_child:
+    known = entry.local_id in page.with_linked_child or entry.local_id in page.taken_back
+    if stream is Stream.GUARDIANS and not known:
         # A parent's card travels only when one of the children is known to the region.
         return _Wait(WaitingFor.PARENT, f"guardians:{entry.local_id}")
     wait = _missing_parent(page, entry.local_id, values) or _closed_window(page, values)

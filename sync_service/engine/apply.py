@@ -85,7 +85,7 @@ def apply(uow: UnitOfWork, actions: Actions, *, actor: str, cause: str) -> None:
 def _save_conflicts(uow: UnitOfWork, actions: Actions, link_ids: dict[LocalId, LinkId]) -> None:
     ready = []
     for conflict in actions.conflicts:
-        fresh = conflict.conflict_id == 0 and not conflict.link_id
+        fresh = not conflict.link_id  # about the link this page forms
         ready.append(replace(conflict, link_id=link_ids[conflict.local_id]) if fresh else conflict)
         if conflict.state is ConflictState.CONVERGED:
             # What the case held back may travel again.

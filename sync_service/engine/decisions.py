@@ -33,6 +33,15 @@ class Desk:
         return self.clock.now()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a decision or its undoing has led to: fields written here, groups on their way to the region."""
+
+    conflict_id: int
+    written: tuple[str, ...]
+    pushed: tuple[str, ...]
+
+
 def journal(
     uow: UnitOfWork,
     desk: Desk,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from sync_service.domain.conflicts import Conflict, ConflictState
 from sync_service.domain.errors import RecordError
-from sync_service.domain.links import LocalId, RemoteId
+from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matching import NoLesson, WhichLesson, place_cell
 from sync_service.domain.outbox import Entry
 from sync_service.domain.pushing import Enrolment, PushPage, Windows
@@ -28,6 +29,11 @@ def load_push(cycle: Cycle, uow: UnitOfWork, stream: Stream, entries: Sequence[E
     known = [row for row in rows.values() if not isinstance(row, RecordError)]
     # A deleted mark is judged by the lesson of its base.
     known.extend(link.base.local for local_id, link in links.items() if local_id not in rows)
+    taken_back = {
+        local_id: link.base.remote
+        for local_id, (link, _) in undone_deletions(uow, stream, [i for i in ids if i not in rows | links]).items()
+    }
+    known.extend(taken_back.values())
     return PushPage(
         spec=spec,
         policy=cycle.policies[stream],
@@ -40,7 +46,21 @@ def load_push(cycle: Cycle, uow: UnitOfWork, stream: Stream, entries: Sequence[E
         enrolments=_enrolments(uow, stream, ids),
         with_linked_child=_with_linked_child(uow, stream, ids),
         doubts=_doubts(uow, stream, raw),
+        taken_back=taken_back,
     )
+
+
+def undone_deletions(
+    uow: UnitOfWork, stream: Stream, local_ids: Sequence[LocalId]
+) -> dict[LocalId, tuple[Link, Conflict]]:
+    """Records that a decision deleted in the region and whose undoing is on its way, with their closed link."""
+    closed = uow.links.by_local(stream, local_ids, closed=True) if local_ids else {}
+    cases = uow.conflicts.open_for([link.link_id for link in closed.values()]) if closed else {}
+    return {
+        local_id: (link, case)
+        for local_id, link in closed.items()
+        if (case := cases.get(link.link_id)) and case.state is ConflictState.UNDOING
+    }
 
 
 def parent_remote_ids(

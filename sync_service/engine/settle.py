@@ -12,8 +12,9 @@ from datetime import timedelta
 
 from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
 from sync_service.domain.actions import localise
+from sync_service.domain.conflicts import Conflict, standing
 from sync_service.domain.inbox import QuarantineItem
-from sync_service.domain.links import LocalId, RemoteId
+from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched, contradictions
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
@@ -24,11 +25,13 @@ from sync_service.domain.reports import WaitingFor
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle
+from sync_service.engine.departing import undone_deletions
 from sync_service.engine.loading import canonical, load_page, parents_of
 from sync_service.engine.ports import WriteResult, WriteStatus
 from sync_service.engine.stores import UnitOfWork
 
 MOST_STALE_TRIES = 5
+_REFUSED = (WriteStatus.DUPLICATE, WriteStatus.INVALID, WriteStatus.NOT_RELEASED)
 LONGEST_BACK_OFF = timedelta(hours=1)
 
 
@@ -47,6 +50,7 @@ class _Settlement:
     matches: dict[RemoteId, Match] = field(default_factory=dict)
     not_released: list[LocalId] = field(default_factory=list)
     crowded: list[AttemptItem] = field(default_factory=list)  # marks whose place in the cell is another mark's
+    standing: list[Conflict] = field(default_factory=list)  # decisions whose undoing the region refuses
     acked: int = 0
     rejected: int = 0
 
@@ -62,11 +66,14 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
     ids = [remote_id for remote_id in asked if remote_id is not None]
     fresh = {r.remote_id: r for r in cycle.remote.get(stream, ids).records} if ids else {}
     with cycle.write() as uow:
-        settlement = _judge(uow, cycle, attempt, results, fresh, direct=direct)
+        created = [item.local_id for item in attempt.items if item.op == "create"]
+        undone = undone_deletions(uow, stream, created)
+        settlement = _judge(uow, cycle, attempt, results, fresh, undone, direct=direct)
         uow.outbox.save(settlement.changed)
         uow.outbox.remove(settlement.removed)
         uow.quarantine.put(settlement.quarantine)
-        _apply_acks(cycle, uow, stream, settlement.acks)
+        uow.conflicts.save(settlement.standing)
+        _apply_acks(cycle, uow, stream, settlement.acks, undone)
         if settlement.reread:
             page = load_page(
                 uow,
@@ -96,6 +103,7 @@ def _judge(
     attempt: Attempt,
     results: Sequence[WriteResult],
     fresh: Mapping[RemoteId, RemoteRecord],
+    undone: Mapping[LocalId, tuple[Link, Conflict]],
     *,
     direct: bool,
 ) -> _Settlement:
@@ -107,6 +115,9 @@ def _judge(
     parents = parents_of(uow, SPECS[attempt.stream], stored)
     for item, result in zip(attempt.items, results, strict=True):
         entry = found.get(item.local_id)
+        if item.local_id in undone and result.status in _REFUSED:
+            _undoing_refused(settlement, attempt.stream, item, entry, result, undone[item.local_id][1])
+            continue
         match result.status:
             case WriteStatus.DONE:
                 settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
@@ -256,12 +267,48 @@ def _reject(
             settlement.changed[-1] = replace(settlement.changed[-1], state=EntryState.PENDING)
 
 
-def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Acknowledged]) -> None:
+def _undoing_refused(
+    settlement: _Settlement,
+    stream: Stream,
+    item: AttemptItem,
+    entry: Entry | None,
+    result: WriteResult,
+    undone: Conflict,
+) -> None:
+    """What a decision deleted cannot be made anew (the region has such a record again): the decision stands."""
+    code = result.code or result.status.value
+    settlement.quarantine.append(
+        QuarantineItem(
+            stream=stream,
+            direction="push",
+            code="undo_refused",
+            signature=f"{stream.value}:undo_refused:{code}",
+            reason=(
+                f"Отмена решения об удалении: ГИС не приняла запись ({code}). Решение осталось в силе. Если запись "
+                "нужна, внесите её в ГИС или в базу школы."
+            ),
+            local_id=item.local_id,
+        )
+    )
+    settlement.rejected += 1
+    settlement.standing.append(standing(undone))
+    if entry is not None:
+        settlement.removed.append(entry.entry_id)
+
+
+def _apply_acks(
+    cycle: Cycle,
+    uow: UnitOfWork,
+    stream: Stream,
+    acks: Sequence[Acknowledged],
+    undone: Mapping[LocalId, tuple[Link, Conflict]],
+) -> None:
     if not acks:
         return
     ids = [ack.item.local_id for ack in acks]
     links = uow.links.by_local(stream, ids)
-    created = [local_id for local_id in ids if local_id not in links]
+    created = [ack.item.local_id for ack in acks if ack.item.op == "create" and ack.item.local_id not in links]
+    former = uow.links.by_local(stream, created, closed=True) if created else {}
     page = AckPage(
         stream=stream,
         policy=cycle.policies[stream],
@@ -269,7 +316,8 @@ def _apply_acks(cycle: Cycle, uow: UnitOfWork, stream: Stream, acks: Sequence[Ac
         rows=canonical(cycle.normalise, stream, uow.staging.rows(stream, ids)),
         links=links,
         conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
-        former=uow.links.by_local(stream, created, closed=True),
+        former={local_id: link.link_id for local_id, link in former.items()},
+        taken_back={local_id: case for local_id, (_, case) in undone.items()},
     )
     apply(uow, plan_acks(page), actor=cycle.actor, cause=cycle.report.run_id)
 

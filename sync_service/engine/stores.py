@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from sync_service.domain.audit import AuditEntry
+from sync_service.domain.audit import AuditEntry, AuditItem
 from sync_service.domain.conflicts import Conflict
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId, SchoolId
@@ -115,6 +115,10 @@ class LinkStore(Protocol):
     def by_local(
         self, stream: Stream, local_ids: Iterable[LocalId], *, closed: bool = False
     ) -> dict[LocalId, Link]: ...
+
+    def by_id(self, link_id: LinkId) -> Link | None:
+        """One link, live or closed."""
+        ...
 
     def local_ids(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, LocalId]: ...
 
@@ -373,6 +377,10 @@ class ReleaseStore(Protocol):
 
 class AuditStore(Protocol):
     def append(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    def decided(self, cause: str) -> AuditItem | None:
+        """What the newest decision with this cause touched; None when its values have been erased."""
+        ...
 
     def verify(self) -> str | None:
         """None when the chain holds; else what is broken, by sequence number."""

@@ -20,7 +20,7 @@ from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import MatchState
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
-from sync_service.engine import decide_matches, resolve
+from sync_service.engine import decide_matches, resolve, undo
 from tests.unit.engine.world import POLICIES, Timetable, World, build, furnish, normalise
 
 SURNAMES = ("Иванова", "Петрова", "Сидорова", "Ёлкина", "Кузнецова", "Орлова")
@@ -229,7 +229,7 @@ class History:
         if cases:
             case = self.random.choice(cases)
             try:
-                resolve.undo(self.world.desk(), case.conflict_id)
+                undo.undo(self.world.desk(), case.conflict_id)
                 self.say(f"person undoes {case.conflict_id}")
             except DecisionError as error:
                 self.say(f"undo refused: {error}")

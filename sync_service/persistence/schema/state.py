@@ -358,6 +358,7 @@ audit = Table(
     Column("digest", LargeBinary(), nullable=False),
     UniqueConstraint("school_id", "seq"),
 )
+index("ix_audit_decisions", audit, "cause", "school_id", where="act = 'decide'")  # what an undo goes back to
 audit_items = Table(
     "audit_items",
     metadata,

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sync_service.domain.audit import AuditEntry, AuditItem, entry_digest, item_digest
-from sync_service.persistence.json_text import dump_bytes
+from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, item_digest
+from sync_service.domain.streams import Stream
+from sync_service.persistence.json_text import dump_bytes, load
 from sync_service.persistence.moments import moment, stamp
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
@@ -31,6 +32,11 @@ _ENTRIES = (
 _ITEMS = (
     "SELECT t.entry_id, t.id, t.stream, t.act, t.local_id, t.remote_id, t.student_id, t.digest, t.salt, t.payload"
     " FROM audit_items AS t WHERE t.entry_id {ints} ORDER BY t.entry_id, t.id"
+)
+_DECIDED = (
+    "SELECT i.stream, i.act, i.local_id, i.remote_id, i.student_id, i.payload FROM audit AS t"
+    " JOIN audit_items AS i ON i.entry_id = t.id"
+    " WHERE t.school_id = ? AND t.cause = ? AND t.act = 'decide' ORDER BY t.seq DESC LIMIT 1"
 )
 _OF_STUDENTS = (
     "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
@@ -115,6 +121,23 @@ class Audit:
     def _head(self) -> tuple[int, bytes]:
         rows = self._tx.query(_HEAD, self._tx.school)
         return (rows[0][0], bytes(rows[0][1])) if rows else (0, START)
+
+    def decided(self, cause: str) -> AuditItem | None:
+        for stream, act, local_id, remote_id, student_id, payload in self._tx.query(_DECIDED, self._tx.school, cause):
+            if payload is None:
+                return None
+            base_local, base_remote, before = load(bytes(payload).decode())
+            return AuditItem(
+                stream=Stream(stream),
+                act=Act(act),
+                local_id=local_id,
+                remote_id=remote_id,
+                student_id=student_id,
+                base_local=base_local,
+                base_remote=base_remote,
+                before=before,
+            )
+        return None
 
     def verify(self) -> str | None:
         previous, expected = START, 1

@@ -18,7 +18,7 @@ _CASES = (
     " t.decided_by, t.choices FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
 _COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
-_CHANGING = ("kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
+_CHANGING = ("link_id", "kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
 
 
 def _clash(clash: FieldClash) -> list[Any]:
@@ -80,6 +80,7 @@ class Conflicts:
         known: list[tuple[Any, ...]] = []
         for case in conflicts:
             changing = (
+                case.link_id,
                 case.kind.value,
                 dump([_clash(clash) for clash in case.clashes]),
                 case.state.value,
@@ -91,9 +92,9 @@ class Conflicts:
             if case.conflict_id:
                 known.append((case.conflict_id, *changing))
             else:
-                new.append((case.stream.value, case.link_id, case.local_id, *changing))
+                new.append((case.stream.value, case.local_id, *changing))
         self._tx.update(state.conflicts, _CHANGING, known)  # first: a case that closes makes room for a new one
-        fresh = iter(self._tx.insert_new(state.conflicts, ("stream", "link_id", "local_id", *_CHANGING), new))
+        fresh = iter(self._tx.insert_new(state.conflicts, ("stream", "local_id", *_CHANGING), new))
         return [case.conflict_id or next(fresh) for case in conflicts]
 
     def get(self, conflict_id: int) -> Conflict | None:

@@ -47,6 +47,7 @@ _LIVE_AFTER = (
     "SELECT t.id, t.local_id, t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ?"
     " AND t.state = 'live' AND t.id > ? ORDER BY t.id LIMIT ?"
 )
+_ONE = "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.id = ? {lock}"
 _COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
 
 
@@ -95,6 +96,9 @@ class Links:
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId], *, closed: bool = False) -> dict[LocalId, Link]:
         rows = self._select(_CLOSED if closed else _LIVE, stream, "local_id", "{ints}", list(local_ids))
         return {row[1]: _link(row) for row in rows}
+
+    def by_id(self, link_id: LinkId) -> Link | None:
+        return next(map(_link, self._tx.query(_ONE, self._tx.school, link_id, columns=_COLUMNS)), None)
 
     def local_ids(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, LocalId]:
         rows = self._select(_PAIRS, stream, "remote_id", "{texts}", list(remote_ids))

@@ -24,6 +24,13 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("seq", WHOLE, server_default="0", nullable=False))
     op.drop_index("ix_runs_school", "runs")
     op.create_index("ix_runs_school", "runs", ["school_id", "seq"])
+    op.create_index(
+        "ix_audit_decisions",
+        "audit",
+        ["cause", "school_id"],
+        sqlite_where=sa.text("act = 'decide'"),
+        postgresql_where=sa.text("act = 'decide'"),
+    )
     op.create_table(
         "guard_counts",
         sa.Column("school_id", WHOLE, autoincrement=False, nullable=False),
