@@ -177,6 +177,10 @@ def render_report(report: RunReport) -> None:
     if waiting:
         reasons = ", ".join(f"{words.WAITING[why]}: {count}" for why, count in sorted(waiting.items()))
         output.say(f"Ещё не согласовано {sum(waiting.values())}. Из них {reasons}.")
+    for stream, entry in report.streams.items():
+        if entry.near_misses:
+            fields = ", ".join(f"{words.FIELDS.get(name, name)}: {n}" for name, n in entry.near_misses.items())
+            output.say(f"{words.STREAMS[stream]}: ГИС записала не совсем то, что ей отправили ({fields}).")
     releases = report.releases
     if releases.not_released or releases.released or releases.enrolled:
         output.say(

@@ -91,6 +91,7 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
     sent = ack.item.values
     stored = ack.stored if ack.stored is not None else sent
     base = acknowledged_base(page.policy, EMPTY, sent, stored if ack.direct else sent, created=True)
+    _note_near_misses(actions, ack)
     undone = page.taken_back.get(ack.item.local_id)
     if undone is not None and ack.item.local_id not in page.rows:
         _deleted_here_again(actions, page, ack, undone, base)
@@ -136,6 +137,7 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     stored = {**link.base.remote, **(ack.stored if ack.stored is not None else ack.item.values)}
     kept = stored if ack.direct else ack.item.values
     base = acknowledged_base(page.policy, link.base, ack.item.values, kept, created=False)
+    _note_near_misses(actions, ack)
     undoing = conflict is not None and conflict.state is ConflictState.UNDOING
     if conflict is not None and undoing:
         base = base_before(base, conflict)
@@ -167,6 +169,16 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
             before={n: row.get(n) for n in merged.pull} or None,
         )
     )
+
+
+def _note_near_misses(actions: Actions, ack: Acknowledged) -> None:
+    """Fields the region keeps otherwise than it was sent them; what a create left empty is the region's to fill."""
+    if not ack.direct or ack.stored is None:
+        return
+    for name, value in ack.item.values.items():
+        unsaid = ack.item.op == "create" and value is None
+        if not unsaid and name in ack.stored and ack.stored[name] != value:
+            actions.near_misses[name] += 1
 
 
 def _pair(base: Snapshot, name: str) -> tuple[object, object]:

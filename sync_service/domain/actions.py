@@ -61,6 +61,7 @@ class Actions:
     quarantine: list[QuarantineItem] = field(default_factory=list)
     settled_local: set[LocalId] = field(default_factory=set)  # leaves the push quarantine
     audit: list[AuditItem] = field(default_factory=list)
+    near_misses: Counter[str] = field(default_factory=Counter)  # fields the region stored otherwise than sent
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     settled: dict[RemoteId, Outcome] = field(default_factory=dict)  # outcome per regional record
 

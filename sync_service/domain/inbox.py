@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,12 @@ class Parked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineItem:
     """A record that is set aside because something is wrong with it. ``direction`` is pull or push;
-    ``payload`` stays in the database and may hold personal data, ``reason`` never does."""
+    ``payload`` stays in the database and may hold personal data, ``reason`` never does.
+
+    It is tried again by itself when its cause changes: the mapping table or a code table (``fingerprint``), the
+    parent (``waits_for``: a regional record waits until the parent is linked, one of ours until the refused
+    parent is linked to another record), the row, or the regional record it is linked to. A discarded one is
+    tried again only when the record itself changes."""
 
     stream: Stream
     direction: str
@@ -37,3 +43,13 @@ class QuarantineItem:
     tries: int = 1
     first_seen: datetime | None = None
     last_seen: datetime | None = None
+    fingerprint: str | None = None  # of the mapping table it failed under; None: the mapping is not the cause
+    waits_for: str | None = None  # the parent it names, ``stream:remote_id``
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Equal for records of one stream and direction that fail for one reason; begins with a letter."""
+        text = f"{self.stream.value}\0{self.direction}\0{self.signature}"
+        return "g" + hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

@@ -89,6 +89,7 @@ class StreamReport:
     pull: PullCounts = field(default_factory=PullCounts)
     push: PushCounts = field(default_factory=PushCounts)
     waiting: dict[str, int] = field(default_factory=dict)  # reason -> entries, both directions
+    near_misses: dict[str, int] = field(default_factory=dict)  # field -> records the region stored otherwise
     error: str | None = None
 
 
@@ -140,6 +141,8 @@ class RunReport:
                 entry["push"] = asdict(report.push)
             entry["waiting"] = dict(report.waiting)
             entry["error"] = report.error
+            if report.near_misses:
+                entry["near_misses"] = dict(report.near_misses)
             streams[name.value] = entry
         return {
             "run_id": self.run_id,

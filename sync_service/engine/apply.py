@@ -78,7 +78,8 @@ def apply(uow: UnitOfWork, actions: Actions, *, actor: str, cause: str) -> None:
     if links:
         _close_match_cases(uow, stream, links)
     if audit:
-        uow.audit.append([AuditEntry(act=_act_of(audit), actor=actor, cause=cause, items=tuple(audit))])
+        note = ", ".join(f"near-miss {name}: {count}" for name, count in sorted(actions.near_misses.items()))
+        uow.audit.append([AuditEntry(act=_act_of(audit), actor=actor, cause=cause, items=tuple(audit), note=note)])
     _wake(uow, stream, actions, list(link_ids))
 
 

@@ -49,7 +49,9 @@ def _capture_chunk(cycle: Cycle, stream: Stream) -> int:
             conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
         )
         captured = plan_capture(page)
-        brake(stream, [item.signature for item in captured.actions.quarantine], of=len(changed))
+        captured.actions.quarantine = cycle.marked(captured.actions.quarantine)
+        failed = [(item.local_id, item.signature) for item in captured.actions.quarantine]
+        brake(cycle, stream, "capture", failed, of=len(changed))
         if captured.gone:
             entries = uow.outbox.by_local(stream, captured.gone)
             _forget(uow, stream, captured.gone, entries)
@@ -57,6 +59,7 @@ def _capture_chunk(cycle: Cycle, stream: Stream) -> int:
             parents = [row["guardian_id"] for row in page.rows.values() if not isinstance(row, RecordError)]
             uow.outbox.wake(Stream.GUARDIANS, [f"guardians:{guardian_id}" for guardian_id in parents])
         rejected = {item.local_id for item in captured.actions.quarantine}
+        uow.quarantine.recall(stream, [item.local_id for item in captured.actions.quarantine if item.local_id])
         captured.actions.settled_local.update(i for i in changed if i not in rejected)
         apply(uow, captured.actions, actor="school", cause=cycle.report.run_id)
         cycle.probe("capture.before_commit")

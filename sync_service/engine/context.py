@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from sync_service.domain.actions import Actions
 from sync_service.domain.errors import BlackoutBegan, LeaseLost, StopRequested
+from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import RemoteId, SchoolId
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
@@ -49,6 +50,9 @@ class Tally:
 
     report: RunReport
     parked: dict[Stream, set[RemoteId]] = field(default_factory=lambda: defaultdict(set))
+    # (stream, direction) → (record, signature) that failed, and how many were judged in all: the brake's business
+    failures: dict[tuple[Stream, str], set[tuple[object, str]]] = field(default_factory=lambda: defaultdict(set))
+    judged: Counter[tuple[Stream, str]] = field(default_factory=Counter)
 
     def pulled(self, actions: Actions) -> None:
         """Add a planned page to the report."""
@@ -109,6 +113,10 @@ class Cycle:
     def today(self) -> date:
         """The school's calendar day."""
         return self.clock.today(self.school.zone)
+
+    def marked(self, items: Iterable[QuarantineItem]) -> list[QuarantineItem]:
+        """Failures with the mapping they happened under: another one is a reason to try again."""
+        return [replace(item, fingerprint=self.fingerprints.get(item.stream)) for item in items]
 
     def check_stop(self) -> None:
         """Raise StopRequested when the process is to end or a blackout has begun; called between pages and

@@ -32,6 +32,7 @@ from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions
 from sync_service.engine.push import push_stream
 from sync_service.engine.reconcile import reconcile_stream
 from sync_service.engine.release_watch import close_enrolled, watch_releases
+from sync_service.engine.requeue import quarantine_due, read_again, send_again
 from sync_service.engine.stores import UnitOfWork
 from sync_service.engine.telling import tell_people
 
@@ -97,6 +98,8 @@ def _guarded(cycle: Cycle, stream: Stream, step: Callable[P, object], *args: P.a
 
 def _pull(cycle: Cycle, streams: list[Stream]) -> None:
     versions: Mapping[Stream, StreamVersions] = cycle.remote.change_versions().streams
+    for stream, items in quarantine_due(cycle, "pull", streams):
+        _guarded(cycle, stream, read_again, cycle, stream, items)
     with cycle.read() as uow:
         cursors = {s: uow.cursors.get(s) for s in streams}
         parked = {stream for stream, _ in uow.inbox.counts()}
@@ -168,6 +171,8 @@ def _push(cycle: Cycle, streams: list[Stream]) -> None:
         _guarded(cycle, stream, capture, cycle, [stream])
     if Stream.STUDENTS in both:
         _guarded(cycle, Stream.STUDENTS, watch_releases, cycle)
+    for stream, items in quarantine_due(cycle, "push", both):
+        _guarded(cycle, stream, send_again, cycle, stream, items)
     with cycle.read() as uow:
         due = uow.outbox.due(cycle.clock.now()) | {attempt.stream for attempt in uow.attempts.unanswered()}
     for stream in both:

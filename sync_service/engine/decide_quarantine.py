@@ -1,19 +1,29 @@
-"""Poison records: try again, or discard until the record changes (invariant 6)."""
+"""Poison records: try again, discard until the record changes, take that back (invariant 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sync_service.domain.audit import Act
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import RemoteId
-from sync_service.domain.planning import plan_page
+from sync_service.domain.outbox import EntryState
 from sync_service.domain.streams import Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.decisions import Desk, journal, not_found
-from sync_service.engine.loading import load_page
+from sync_service.engine.requeue import make_due, plan_again
 from sync_service.engine.stores import UnitOfWork
+
+
+def members(desk: Desk, group: str) -> list[int]:
+    """The records of a group, named by its id or by its signature; DecisionError when there are none."""
+    with desk.db.read(desk.school.school_id) as uow:
+        found = [item.item_id for item in uow.quarantine.items() if group in (item.group, item.signature)]
+    if not found:
+        raise DecisionError(f"Карантин: группы «{group}» нет. Обновите список.")
+    return found
 
 
 def retry(desk: Desk, item_ids: Sequence[int]) -> int:
@@ -44,40 +54,66 @@ def _read_again(desk: Desk, stream: Stream, items: Sequence[QuarantineItem]) -> 
     with desk.db.write(desk.school.school_id) as uow:
         if uow.cursors.get(stream) != place:  # what was read may be older than what a run has applied since
             raise DecisionError("Идёт обмен с ГИС. Повторите через минуту.", stale=True)
-        page = load_page(uow, desk.policies, stream, found.records, normalise=desk.normalise)
-        actions = plan_page(page)
-        # A record that waits again stays in the inbox: removing it here would lose it for good.
-        actions.unpark.update(actions.settled.keys() - {parked.record.remote_id for parked in actions.park})
+        actions = plan_again(uow, desk.policies, desk.normalise, stream, items, found)
+        mapping = desk.fingerprints.get(stream)
+        actions.quarantine = [replace(item, fingerprint=mapping) for item in actions.quarantine]
         apply(uow, actions, actor=desk.actor, cause="quarantine:retry")
-        done = {record.remote_id for record in found.records}
-        uow.quarantine.remove([item.item_id for item in items if item.remote_id in done])
         uow.commit()
-    return len(done)
+    return len(items) - len({reject.remote_id for reject in found.rejects})
 
 
 def _send_again(desk: Desk, stream: Stream, items: Sequence[QuarantineItem]) -> int:
     with desk.db.write(desk.school.school_id) as uow:
-        locals_ = [item.local_id for item in items if item.local_id is not None]
-        groups = tuple(desk.policies[stream].groups)
-        uow.outbox.enqueue(stream, dict.fromkeys(locals_, groups))
+        sent = make_due(uow, desk.policies, stream, items)
         uow.quarantine.remove([item.item_id for item in items])
-        journal(uow, desk, Act.DECIDE, "quarantine:retry", stream=stream, local_ids=tuple(locals_))
+        journal(uow, desk, Act.DECIDE, "quarantine:retry", stream=stream, local_ids=tuple(sent))
         uow.commit()
     return len(items)
 
 
-def discard(desk: Desk, item_id: int) -> None:
-    """Set the record aside for good; it comes back by itself when it changes on either side."""
+def discard(desk: Desk, item_ids: Sequence[int]) -> None:
+    """Set records aside until they change on their side; the same content coming again changes nothing."""
+
+    def set_aside(uow: UnitOfWork, items: Sequence[QuarantineItem]) -> None:
+        uow.quarantine.discard([item.item_id for item in items], by=desk.actor)
+        for stream in Stream:
+            ours = [i.local_id for i in items if i.stream is stream and i.direction == "push" and i.local_id]
+            entries = uow.outbox.by_local(stream, ours) if ours else {}
+            uow.outbox.remove([e.entry_id for e in entries.values() if e.state is EntryState.REJECTED])
+
+    _decide(desk, item_ids, set_aside, act=Act.DECIDE, note="discarded", wanted=False)
+
+
+def undo_discard(desk: Desk, item_ids: Sequence[int]) -> None:
+    """Take a discard back: the records are in quarantine again and are tried with the next cycle."""
+
+    def take_back(uow: UnitOfWork, items: Sequence[QuarantineItem]) -> None:
+        uow.quarantine.restore([item.item_id for item in items])
+
+    _decide(desk, item_ids, take_back, act=Act.UNDO, note="restored", wanted=True)
+
+
+def _decide(
+    desk: Desk,
+    item_ids: Sequence[int],
+    carry_out: Callable[[UnitOfWork, Sequence[QuarantineItem]], None],
+    *,
+    act: Act,
+    note: str,
+    wanted: bool,
+) -> None:
+    """``wanted``: whether the records must be discarded ones."""
     with desk.db.write(desk.school.school_id) as uow:
-        item = _get(uow, item_id)
-        uow.quarantine.remove([item_id])
-        if item.direction == "push" and item.local_id is not None:
-            entry = uow.outbox.by_local(item.stream, [item.local_id]).get(item.local_id)
-            if entry is not None:
-                uow.outbox.remove([entry.entry_id])
-        locals_ = () if item.local_id is None else (item.local_id,)
-        note = f"discarded {item.code}"
-        journal(uow, desk, Act.DECIDE, f"quarantine:{item_id}", stream=item.stream, local_ids=locals_, note=note)
+        items = [_get(uow, item_id) for item_id in item_ids]
+        for item in items:
+            if (item.discarded_at is not None) is not wanted:
+                state = "не отложена" if wanted else f"уже отложена ({item.discarded_by})"
+                raise DecisionError(f"Карантин {item.item_id}: запись {state}. Обновите список.", stale=True)
+        carry_out(uow, items)
+        for item in items:
+            locals_ = () if item.local_id is None else (item.local_id,)
+            cause = f"quarantine:{item.item_id}"
+            journal(uow, desk, act, cause, stream=item.stream, local_ids=locals_, note=f"{note} {item.code}")
         uow.commit()
 
 

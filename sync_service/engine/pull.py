@@ -50,11 +50,19 @@ def pull_stream(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -
 
 
 def _pull_pages(cycle: Cycle, stream: Stream, cursor: str | None, versions: StreamVersions | None) -> None:
+    begun = cycle.clock.now()
     received = 0
+    full = False
     for pages in _together(cycle.remote.pages(stream, cursor, versions)):
         received += sum(len(page.records) + len(page.rejects) for page in pages)
         _apply_pages(cycle, stream, pages, suspicious=pages[-1].full and pages[-1].complete and not received)
+        full = pages[-1].full and pages[-1].complete
         cycle.check_stop()
+    if cursor is None and full:
+        # A record without an id cannot be asked for: it has left the quarantine when the whole list lacks it.
+        with cycle.write() as uow:
+            uow.quarantine.forget_unnamed(stream, before=begun)
+            uow.commit()
 
 
 def _together(pages: Iterator[Page]) -> Iterator[list[Page]]:
@@ -86,9 +94,10 @@ def _apply_pages(cycle: Cycle, stream: Stream, pages: Sequence[Page], *, suspici
                 f"{uow.links.count(stream)} with it; nothing was changed, check the regional system"
             )
         for page in pages:
-            brake(stream, [reject.signature for reject in page.rejects], of=len(page.records) + len(page.rejects))
+            failed = [(reject.remote_id or reject.payload, reject.signature) for reject in page.rejects]
+            brake(cycle, stream, "pull", failed, of=len(page.records) + len(page.rejects))
             actions = plan_page(load_page(uow, cycle.policies, stream, page.records, normalise=cycle.normalise))
-            actions.quarantine.extend(_rejected(reject) for reject in page.rejects)
+            actions.quarantine.extend(cycle.marked(rejected(reject) for reject in page.rejects))
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             planned.append(actions)
         uow.cursors.put(stream, pages[-1].cursor)
@@ -100,7 +109,8 @@ def _apply_pages(cycle: Cycle, stream: Stream, pages: Sequence[Page], *, suspici
     cycle.tally.rejected(stream, sum(len(page.rejects) for page in pages))
 
 
-def _rejected(reject: Reject) -> QuarantineItem:
+def rejected(reject: Reject) -> QuarantineItem:
+    """A regional record that could not be read, as it is set aside."""
     return QuarantineItem(
         stream=reject.stream,
         direction="pull",

@@ -71,8 +71,8 @@ def _prepare(cycle: Cycle, stream: Stream) -> tuple[bool, Prepared | None]:
         page = load_push(cycle, uow, stream, entries)
         departure = plan_push(page)
         # A question to a person is no failure of the mapping, however many cells of one lesson ask it.
-        failed = [item.signature for item in departure.quarantine if item.code != "which_lesson"]
-        brake(stream, failed, of=len(entries))
+        failed = [(i.local_id, i.signature) for i in departure.quarantine if i.code != "which_lesson"]
+        brake(cycle, stream, "push", failed, of=len(entries))
         prepared = _record(cycle, uow, page, departure)
         cycle.probe("push.prepare.before_commit")
         uow.commit()
@@ -102,7 +102,9 @@ def _record(cycle: Cycle, uow: UnitOfWork, page: PushPage, departure: Departure)
     )
     uow.outbox.save(changed)
     uow.outbox.remove(departure.done)
-    uow.quarantine.put(departure.quarantine)
+    uow.quarantine.put(cycle.marked(departure.quarantine))
+    stays = {item.local_id for item in departure.quarantine} | {item.local_id for item in departure.items}
+    uow.quarantine.clear(stream, local_ids=[e.local_id for e in page.entries if e.local_id not in stays])
     if not departure.items:
         return None
     items = tuple(
@@ -154,8 +156,10 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
         _mark(cycle, attempt, AttemptState.ANSWERED, state)
         raise
     settle(cycle, attempt, results)
-    refused = [f"{r.status.value}:{r.code}:{r.detail}" for r in results if r.status is WriteStatus.INVALID]
-    brake(stream, refused, of=len(results))
+    refused = [
+        (r.client_ref, f"{r.status.value}:{r.code}:{r.detail}") for r in results if r.status is WriteStatus.INVALID
+    ]
+    brake(cycle, stream, "answers", refused, of=len(results))
 
 
 def _mark(

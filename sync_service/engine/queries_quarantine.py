@@ -1,4 +1,4 @@
-"""Quarantine: records set aside because something is wrong with them."""
+"""Quarantine: records set aside because something is wrong with them, in groups of one reason, and one by one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,31 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
+from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
 from sync_service.engine.queries_captions import Captions, load_captions
 from sync_service.engine.stores import Database, UnitOfWork
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineGroup:
+    """Records of one stream and direction that fail for one reason. ``id`` names the group in commands;
+    ``examples`` are the first record numbers of it."""
+
+    id: str
+    school: str
+    stream: str
+    direction: str
+    code: str
+    signature: str
+    reason: str
+    remedy: str
+    count: int
+    first_seen: str | None
+    last_seen: str | None
+    examples: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +45,7 @@ class QuarantineRow:
 
     id: int
     school: str
+    group: str
     stream: str
     direction: str
     code: str
@@ -34,6 +57,9 @@ class QuarantineRow:
     tries: int
     first_seen: str | None
     last_seen: str | None
+    waits_for: str | None
+    discarded_at: str | None
+    discarded_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +67,34 @@ class QuarantineView(QuarantineRow):
     """``payload`` is the record as it came or was to leave; it holds personal data."""
 
     signature: str
+    remedy: str
     payload: str
 
 
-def quarantine_rows(
-    db: Database, school: School, *, stream: Stream | None = None, direction: str | None = None
-) -> list[QuarantineRow]:
-    """Everything set aside, oldest first."""
+def quarantine_groups(db: Database, school: School, *, stream: Stream | None = None) -> list[QuarantineGroup]:
+    """What is set aside now by reason, the largest group first. Names nobody."""
+    by_group: dict[str, list[QuarantineItem]] = defaultdict(list)
     with db.read(school.school_id) as uow:
-        items = uow.quarantine.items(stream=stream, direction=direction)
+        for item in uow.quarantine.items(stream=stream):
+            by_group[item.group].append(item)
+    groups = [_group(school, name, items) for name, items in by_group.items()]
+    return sorted(groups, key=lambda group: -group.count)
+
+
+def quarantine_rows(
+    db: Database,
+    school: School,
+    *,
+    stream: Stream | None = None,
+    direction: str | None = None,
+    group: str | None = None,
+    discarded: bool = False,
+) -> list[QuarantineRow]:
+    """Everything set aside, or discarded, oldest first; with ``group`` (id or signature) that group alone."""
+    with db.read(school.school_id) as uow:
+        items = uow.quarantine.items(stream=stream, direction=direction, discarded=discarded)
+        if group is not None:
+            items = [item for item in items if group in (item.group, item.signature)]
         captions = _load(uow, items)
     return [QuarantineRow(**_row(school, item, captions)) for item in items]
 
@@ -61,7 +106,12 @@ def quarantine_view(db: Database, school: School, item_id: int) -> QuarantineVie
         if item is None:
             raise DecisionError(f"Карантин {item_id}: нет такой записи. Обновите список.")
         captions = _load(uow, [item])
-    return QuarantineView(**_row(school, item, captions), signature=item.signature, payload=item.payload)
+    return QuarantineView(
+        **_row(school, item, captions),
+        signature=item.signature,
+        remedy=words.remedy(item.direction, item.code),
+        payload=item.payload,
+    )
 
 
 def _load(uow: UnitOfWork, items: Sequence[QuarantineItem]) -> Captions:
@@ -72,11 +122,32 @@ def _load(uow: UnitOfWork, items: Sequence[QuarantineItem]) -> Captions:
     return load_captions(uow, wanted)
 
 
+def _group(school: School, name: str, items: Sequence[QuarantineItem]) -> QuarantineGroup:
+    latest = max(items, key=lambda item: (item.last_seen is not None, item.last_seen, item.item_id))
+    first = [item.first_seen for item in items if item.first_seen]
+    last = [item.last_seen for item in items if item.last_seen]
+    return QuarantineGroup(
+        id=name,
+        school=school.code,
+        stream=latest.stream.value,
+        direction=latest.direction,
+        code=latest.code,
+        signature=latest.signature,
+        reason=latest.reason,
+        remedy=words.remedy(latest.direction, latest.code),
+        count=len(items),
+        first_seen=min(first).isoformat() if first else None,
+        last_seen=max(last).isoformat() if last else None,
+        examples=tuple(item.item_id for item in items[:EXAMPLES]),
+    )
+
+
 def _row(school: School, item: QuarantineItem, captions: Captions) -> dict[str, Any]:
     known = item.local_id is not None
     return {
         "id": item.item_id,
         "school": school.code,
+        "group": item.group,
         "stream": item.stream.value,
         "direction": item.direction,
         "code": item.code,
@@ -88,4 +159,7 @@ def _row(school: School, item: QuarantineItem, captions: Captions) -> dict[str, 
         "tries": item.tries,
         "first_seen": item.first_seen.isoformat() if item.first_seen else None,
         "last_seen": item.last_seen.isoformat() if item.last_seen else None,
+        "waits_for": item.waits_for,
+        "discarded_at": item.discarded_at.isoformat() if item.discarded_at else None,
+        "discarded_by": item.discarded_by,
     }

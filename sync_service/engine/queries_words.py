@@ -209,6 +209,26 @@ _OTHER_REASONS = {
 }
 
 
+_REMEDIES = {
+    ("pull", "unmapped_code"): "Дополните таблицу кодов (mappings/codes): записи будут прочитаны снова сами.",
+    ("pull", "no_id"): "Сообщите в поддержку ГИС: запись пришла без идентификатора.",
+    ("pull", "not_an_object"): "Сообщите в поддержку ГИС: вместо записи пришло что-то другое.",
+    ("push", "which_lesson"): "Укажите урок в исходном журнале и импортируйте отчёт снова.",
+    ("push", "unknown_reference"): "ГИС не знает запись, на которую ссылается эта: проверьте её в ГИС.",
+    ("push", "pupil_deleted"): "Верните карточку ученика и внесите выбытие в «Движение».",
+    ("push", "undo_refused"): "Решение осталось в силе. Если запись нужна, внесите её заново.",
+}
+_REMEDY = {
+    "pull": "Сверьте таблицу соответствия (mappings) с ГИС или исправьте записи в ГИС: они прочтутся снова сами.",
+    "push": "Исправьте записи в базе школы: они будут отправлены снова сами.",
+}
+
+
+def remedy(direction: str, code: str) -> str:
+    """What to do about records in quarantine with this reason."""
+    return _REMEDIES.get((direction, code)) or _REMEDY[direction]
+
+
 def reason(code: str) -> str:
     """What speaks for or against a pair, in words: ``snils_equal`` → «СНИЛС: совпадает»."""
     key, _, likeness = code.rpartition("_")

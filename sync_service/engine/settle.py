@@ -6,6 +6,7 @@ first, so that the transaction plans on facts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,12 +26,13 @@ from sync_service.domain.reports import WaitingFor
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle
-from sync_service.engine.departing import undone_deletions
+from sync_service.engine.departing import parent_remote_ids, undone_deletions
 from sync_service.engine.loading import canonical, load_page, parents_of
 from sync_service.engine.ports import WriteResult, WriteStatus
 from sync_service.engine.stores import UnitOfWork
 
 MOST_STALE_TRIES = 5
+UNKNOWN_REFERENCE = "unknown_reference"
 _REFUSED = (WriteStatus.DUPLICATE, WriteStatus.INVALID, WriteStatus.NOT_RELEASED)
 LONGEST_BACK_OFF = timedelta(hours=1)
 
@@ -71,9 +73,9 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
         settlement = _judge(uow, cycle, attempt, results, fresh, undone, direct=direct)
         uow.outbox.save(settlement.changed)
         uow.outbox.remove(settlement.removed)
-        uow.quarantine.put(settlement.quarantine)
+        uow.quarantine.put(cycle.marked(settlement.quarantine))
         uow.conflicts.save(settlement.standing)
-        _apply_acks(cycle, uow, stream, settlement.acks, undone)
+        near_misses = _apply_acks(cycle, uow, stream, settlement.acks, undone)
         if settlement.reread:
             page = load_page(
                 uow,
@@ -92,7 +94,10 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
         cycle.probe("push.settle.before_commit")
         uow.commit()
     cycle.probe("push.settle.after_commit")
-    counts = cycle.report.stream(stream).push
+    entry = cycle.report.stream(stream)
+    for name, count in near_misses.items():
+        entry.near_misses[name] = entry.near_misses.get(name, 0) + count
+    counts = entry.push
     counts.add("acked", settlement.acked)
     counts.add("rejected", settlement.rejected)
 
@@ -113,6 +118,8 @@ def _judge(
     settlement = _Settlement()
     stored = [result.stored for result in results if result.stored is not None]
     parents = parents_of(uow, SPECS[attempt.stream], stored)
+    orphans = [i.values for i, r in zip(attempt.items, results, strict=True) if r.code == UNKNOWN_REFERENCE]
+    refused = parent_remote_ids(uow, SPECS[attempt.stream], orphans) if orphans else {}
     for item, result in zip(attempt.items, results, strict=True):
         entry = found.get(item.local_id)
         if item.local_id in undone and result.status in _REFUSED:
@@ -162,10 +169,30 @@ def _judge(
             case WriteStatus.WINDOW_CLOSED:
                 _wait_for_journal(settlement, cycle, entry)
             case WriteStatus.INVALID:
-                _reject(settlement, attempt.stream, item, entry, result)
+                parent = _refused_parent(attempt.stream, item, result, refused)
+                _reject(settlement, attempt.stream, item, entry, result, parent)
             case WriteStatus.FAILED:
                 _retry(settlement, cycle, entry)
     return settlement
+
+
+def _refused_parent(
+    stream: Stream,
+    item: AttemptItem,
+    result: WriteResult,
+    parents: Mapping[Stream, Mapping[LocalId, RemoteId]],
+) -> str | None:
+    """The parent the region does not know, ``stream:remote_id``: there is no use in trying while it is the same.
+    The region names the field as its contract does, ``data.studentId``."""
+    if result.code != UNKNOWN_REFERENCE:
+        return None
+    named = re.sub(r"(?<=[a-z])([A-Z])", lambda match: f"_{match[1].lower()}", result.detail.rpartition(".")[2])
+    parent = SPECS[stream].references.get(named)
+    local_id = item.values.get(named)
+    if parent is None or not isinstance(local_id, int):
+        return None
+    remote_id = parents.get(parent, {}).get(LocalId(local_id))
+    return None if remote_id is None else f"{parent.value}:{remote_id}"
 
 
 def _same(stream: Stream, item: AttemptItem, record: RemoteRecord, row: Values) -> Match:
@@ -243,7 +270,12 @@ def _wait_for_journal(settlement: _Settlement, cycle: Cycle, entry: Entry | None
 
 
 def _reject(
-    settlement: _Settlement, stream: Stream, item: AttemptItem, entry: Entry | None, result: WriteResult
+    settlement: _Settlement,
+    stream: Stream,
+    item: AttemptItem,
+    entry: Entry | None,
+    result: WriteResult,
+    waits_for: str | None = None,
 ) -> None:
     code = result.code or result.status.value
     settlement.quarantine.append(
@@ -258,6 +290,7 @@ def _reject(
             ),
             local_id=item.local_id,
             remote_id=item.remote_id,
+            waits_for=waits_for,
         )
     )
     settlement.rejected += 1
@@ -302,9 +335,10 @@ def _apply_acks(
     stream: Stream,
     acks: Sequence[Acknowledged],
     undone: Mapping[LocalId, tuple[Link, Conflict]],
-) -> None:
+) -> Mapping[str, int]:
+    """Carry out the acknowledgements; returns field → records the region stored otherwise than sent."""
     if not acks:
-        return
+        return {}
     ids = [ack.item.local_id for ack in acks]
     links = uow.links.by_local(stream, ids)
     created = [ack.item.local_id for ack in acks if ack.item.op == "create" and ack.item.local_id not in links]
@@ -319,7 +353,9 @@ def _apply_acks(
         former={local_id: link.link_id for local_id, link in former.items()},
         taken_back={local_id: case for local_id, (_, case) in undone.items()},
     )
-    apply(uow, plan_acks(page), actor=cycle.actor, cause=cycle.report.run_id)
+    actions = plan_acks(page)
+    apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
+    return actions.near_misses
 
 
 def _move_up(uow: UnitOfWork, marks: Sequence[AttemptItem]) -> None:

@@ -212,15 +212,47 @@ class QuarantineStore(Protocol):
     ) -> int: ...
 
     def items(
-        self, *, stream: Stream | None = None, direction: str | None = None, limit: int | None = None
-    ) -> list[QuarantineItem]: ...
+        self,
+        *,
+        stream: Stream | None = None,
+        direction: str | None = None,
+        limit: int | None = None,
+        discarded: bool = False,
+    ) -> list[QuarantineItem]:
+        """Those set aside now, or those a person has discarded."""
+        ...
+
+    def due(self, fingerprints: Mapping[Stream, str], limit: int) -> list[QuarantineItem]:
+        """Records whose cause has changed since they failed; without ``fingerprints`` the mapping counts as
+        unchanged. One statement. Regional records without an id are never due: they cannot be asked for."""
+        ...
+
+    def tried(self, item_ids: Iterable[int], fingerprint: str | None) -> None:
+        """What caused them counts as seen: they are due when it changes again."""
+        ...
+
+    def discard(self, item_ids: Iterable[int], *, by: str) -> None:
+        """Remembered until the record changes: the same content that fails again stays discarded."""
+        ...
+
+    def recall(self, stream: Stream, local_ids: Iterable[LocalId]) -> None:
+        """These rows have changed: what was discarded of them is not any more."""
+        ...
+
+    def restore(self, item_ids: Iterable[int]) -> None:
+        """Take a discard back; the records are due at once."""
+        ...
+
+    def forget_unnamed(self, stream: Stream, *, before: datetime) -> int:
+        """Drop regional records without an id that were not seen since ``before``."""
+        ...
 
     def get(self, item_id: int) -> QuarantineItem | None: ...
 
     def remove(self, item_ids: Iterable[int]) -> None: ...
 
     def counts(self) -> dict[tuple[Stream, str], int]:
-        """(stream, direction) → items."""
+        """(stream, direction) → items, discarded ones left out."""
         ...
 
 

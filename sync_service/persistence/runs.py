@@ -31,6 +31,7 @@ def report_from_json(document: dict[str, Any]) -> RunReport:
             pull=PullCounts(**entry["pull"]),
             push=PushCounts(**entry.get("push", {})),
             waiting=dict(entry["waiting"]),
+            near_misses=dict(entry.get("near_misses", {})),
             error=entry["error"],
         )
         for name, entry in document["streams"].items()

@@ -156,7 +156,7 @@ def _scenarios(world: World, chance: random.Random) -> list[Scenario]:
         card: Values = {"last_name": f"Ученик{'абвгдежзиклмнопр'[number % 16]}", "first_name": "Анна", "sex": "Ж"}
         pupil = world.remote.create(Stream.STUDENTS, {**card, "birth_date": f"2012-01-{number % 28 + 1:02d}"})
         for lesson in timetable.lessons:
-            values = {"student_id": pupil, "lesson_id": lesson, "value": "4", "weight": 1, "position": 1}
+            values: Values = {"student_id": pupil, "lesson_id": lesson, "value": "4", "weight": 1, "position": 1}
             marks[world.remote.create(Stream.MARKS, values)] = (pupil, lesson)
     world.sync()
     with world.db.read(world.school.school_id) as uow:

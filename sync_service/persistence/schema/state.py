@@ -103,6 +103,9 @@ quarantine = Table(
     moment("last_seen"),
     text("fingerprint", null=True),  # of the mapping it failed under; another one is a reason to try again
     text("waits_for", null=True),  # the parent it names, stream:id
+    number("peer_version", null=True),  # of the linked regional record when ours failed
+    moment("discarded_at", null=True),
+    text("discarded_by", null=True),
     UniqueConstraint("record", "direction", "stream", "school_id"),
     sqlite_autoincrement=True,
 )

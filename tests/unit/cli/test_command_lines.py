@@ -85,7 +85,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["releases", "log-call", "1", "--outcome", "да", "--next-call", "12.12.2026"], "ГГГГ-ММ-ДД"),
         (["releases", "log-call", "1", "--outcome", "да", "--step", "shout"], "call, promise"),
         (["connection", "login", "--token", "abc"], "Нет параметра --token"),
-        (["quarantine", "retry"], "Не хватает: ID"),
+        (["quarantine", "retry"], "укажите номера записей или --group"),
     ],
 )
 def test_a_wrong_line_is_explained_in_russian(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -282,16 +282,19 @@ def poisoned(office: Office) -> int:
         " FROM students AS s, lessons AS l"
     )
     assert office.run("sync") == 3, office.said + office.told
-    (item,) = office.json("quarantine", "list")
+    (item,) = office.json("quarantine", "list", "--all")
     return int(item["id"])
 
 
 def test_a_poisoned_record_is_named_with_its_reason(office: Office) -> None:
     number = str(poisoned(office))
-    said = office.must("quarantine", "list")
-    assert "Отметки" in said
-    assert "Ёлкина" in said
-    assert "в ГИС" in said
+    (group,) = office.json("quarantine", "list")
+    assert (group["count"], group["examples"]) == (1, [int(number)])
+    assert group["id"] in office.must("quarantine", "list")
+    for said in (office.must("quarantine", "list", "--all"), office.must("quarantine", "show", group["id"])):
+        assert "Отметки" in said
+        assert "Ёлкина" in said
+        assert "в ГИС" in said
     assert "Содержание" in office.must("quarantine", "show", number)
     assert office.json("quarantine", "list", "--stream", "final-marks") == []
 
@@ -307,6 +310,12 @@ def test_a_mended_record_leaves_the_quarantine(office: Office) -> None:
 
 def test_a_discarded_record_is_gone(office: Office) -> None:
     number = str(poisoned(office))
-    assert office.json("quarantine", "discard", number) == {"id": int(number), "state": "discarded"}
+    (group,) = office.json("quarantine", "list")
+    discarded = office.json("quarantine", "discard", "--group", group["id"], "--as", "petrova")
+    assert discarded == [{"id": int(number), "state": "discarded"}]
     assert office.json("quarantine", "list") == []
+    (row,) = office.json("quarantine", "list", "--discarded")
+    assert row["discarded_by"] == "petrova"
     assert office.run("quarantine", "discard", number) == 1
+    assert office.json("quarantine", "undo", number) == [{"id": int(number), "state": "open"}]
+    assert len(office.json("quarantine", "list")) == 1

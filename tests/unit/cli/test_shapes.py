@@ -36,6 +36,7 @@ VIEWS = (
     queries_releases.ReleaseRow,
     queries_releases.ReleaseView,
     queries_releases.StepView,
+    queries_quarantine.QuarantineGroup,
     queries_quarantine.QuarantineRow,
     queries_quarantine.QuarantineView,
 )
@@ -132,6 +133,8 @@ def test_decisions_about_releases_have_the_documented_keys(office: Office) -> No
 
 def test_decisions_about_poison_have_the_documented_keys(office: Office) -> None:
     number = str(poisoned(office))
+    assert keys_of(office.json("quarantine", "list")) == documented("QuarantineGroup")
+    assert keys_of(office.json("quarantine", "list", "--all")) == documented("QuarantineRow")
     assert keys_of(office.json("quarantine", "show", number)) == documented("QuarantineView")
     office.sql("UPDATE marks SET value = '5'")
     assert keys_of(office.json("quarantine", "retry", number)) == documented("retried")

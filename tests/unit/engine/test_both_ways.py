@@ -151,20 +151,30 @@ def test_a_record_waits_for_its_parent_and_follows_it(world: World) -> None:
 
 
 def test_what_the_region_stored_differently_is_not_sent_again(world: World) -> None:
-    """Near-miss: each side keeps what it has, nothing goes back and forth."""
+    """Near-miss: each side keeps what it has, nothing goes back and forth, the report and the journal name the
+    field, and a later edit of it travels from either side."""
     pupil, _ = seeded(world)
     world.remote.rewrite = lambda _stream, values: {
         name: value.upper() if isinstance(value, str) and name == "address" else value
         for name, value in values.items()
     }
     world.update("students", world.rows("students")[0]["id"], address="ул. Мира, 3")
-    assert world.sync().streams[Stream.STUDENTS].push.acked == 1
+    entry = world.sync().streams[Stream.STUDENTS]
+    assert (entry.push.acked, entry.near_misses) == (1, {"address": 1})
+    assert "near-miss address: 1" in [row["note"] for row in world.rows("audit")]
     assert world.remote.records(Stream.STUDENTS)[pupil]["address"] == "УЛ. МИРА, 3"
     writes = world.remote.calls["write"]
     for _ in range(2):
         assert world.sync().status is RunStatus.SUCCEEDED
     assert world.remote.calls["write"] == writes
     assert world.rows("students")[0]["address"] == "ул. Мира, 3"
+    world.remote.edit(Stream.STUDENTS, pupil, address="ул. Ленина, 1")
+    world.sync()
+    assert world.rows("students")[0]["address"] == "ул. Ленина, 1"
+    world.update("students", world.rows("students")[0]["id"], address="ул. Новая, 5")
+    world.sync()
+    assert world.remote.records(Stream.STUDENTS)[pupil]["address"] == "УЛ. НОВАЯ, 5"
+    assert world.rows("students")[0]["address"] == "ул. Новая, 5"
 
 
 def test_a_respelling_with_yo_travels_and_is_no_conflict(world: World) -> None:

@@ -71,6 +71,7 @@ class World:
     clock: FixedClock = field(default_factory=FixedClock)
     ears: Ears = field(default_factory=Ears)
     runs: int = 0
+    fingerprints: dict[Stream, str] = field(default_factory=dict)
 
     def cycle(self, probe: Callable[[str], None] = nothing) -> Cycle:
         self.runs += 1
@@ -85,6 +86,7 @@ class World:
             notifier=self.ears,
             report=report,
             tally=Tally(report=report),
+            fingerprints=self.fingerprints,
             stop=threading.Event(),
             probe=probe,
         )
@@ -108,6 +110,7 @@ class World:
             clock=self.clock,
             actor=actor,
             remote=self.remote,
+            fingerprints=self.fingerprints,
         )
 
     # another program that writes SQL

@@ -24,6 +24,9 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("seq", WHOLE, server_default="0", nullable=False))
     op.drop_index("ix_runs_school", "runs")
     op.create_index("ix_runs_school", "runs", ["school_id", "seq"])
+    op.add_column("quarantine", sa.Column("peer_version", WHOLE, nullable=True))
+    op.add_column("quarantine", sa.Column("discarded_at", MOMENT, nullable=True))
+    op.add_column("quarantine", sa.Column("discarded_by", sa.Text(), nullable=True))
     op.create_index(
         "ix_audit_decisions",
         "audit",
