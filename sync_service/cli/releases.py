@@ -188,8 +188,8 @@ def reopen(
 
     shell = Shell.of(ctx, config, as_json)
     with shell.desk(school, actor) as desk:
-        decide_releases.reopen(desk, release_id)
-    _show_state(shell, release_id, "claimed", f"Случай {release_id} снова открыт; его проверит следующая сверка.")
+        state = decide_releases.reopen(desk, release_id)
+    _show_state(shell, release_id, state.value, f"Случай {release_id} снова открыт; его проверит следующая сверка.")
     return ExitCode.DONE
 
 

@@ -51,6 +51,7 @@ class Release:
     updated_at: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str | None = None
+    closed_from: ReleaseState | None = None  # the state a person closed it in; opening it again restores it
 
 
 class StepKind(StrEnum):

@@ -7,15 +7,16 @@ from dataclasses import replace
 from sync_service.domain.audit import Act
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.inbox import Parked
-from sync_service.domain.links import ClosedBy, LinkChange, LocalId, RemoteId
-from sync_service.domain.matches import Candidate, MatchCase, MatchState
+from sync_service.domain.links import LocalId
+from sync_service.domain.matches import MatchCase, MatchState
 from sync_service.domain.matching import Ambiguous, Matched, pair_digest
 from sync_service.domain.planning import case_digest, plan_page
-from sync_service.domain.streams import RemoteRecord, Stream, children_of
+from sync_service.domain.streams import Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.decisions import Desk, journal, not_found
 from sync_service.engine.loading import DEFERRED, canonical, load_page
 from sync_service.engine.release_watch import PERSON_PREFIX
+from sync_service.engine.separate import separate
 from sync_service.engine.stores import UnitOfWork
 
 
@@ -88,7 +89,7 @@ def undo(desk: Desk, case_id: int) -> None:
                 if case.remote_id.startswith(PERSON_PREFIX):
                     _forget_person(desk, uow, case)
                 else:
-                    _unlink(desk, uow, case.stream, case.chosen)
+                    separate(desk, uow, case.stream, case.chosen)
             case MatchState.REJECTED:
                 if uow.links.by_remote(case.stream, [case.remote_id]):
                     raise DecisionError(
@@ -107,7 +108,7 @@ def unlink(desk: Desk, stream: Stream, local_id: LocalId) -> None:
     if stream not in DEFERRED:
         raise DecisionError(f"{stream.value} {local_id}: разъединяют только карточки учеников и родителей.")
     with desk.db.write(desk.school.school_id) as uow:
-        _unlink(desk, uow, stream, local_id)
+        separate(desk, uow, stream, local_id)
         journal(uow, desk, Act.MATCH, f"unlink:{stream.value}:{local_id}", stream=stream, local_ids=(local_id,))
         uow.commit()
 
@@ -179,52 +180,3 @@ def _decide(desk: Desk, uow: UnitOfWork, case: MatchCase, state: MatchState, loc
 
 def _chosen(case: MatchCase) -> tuple[LocalId, ...]:
     return (case.chosen,) if case.chosen is not None else tuple(c.local_id for c in case.candidates)
-
-
-def _unlink(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> None:
-    """Close the link and put the regional record back before the matching pass.
-
-    Refused while records that belong to the pair are linked: their marks would follow the wrong child.
-    """
-    link = uow.links.by_local(stream, [local_id]).get(local_id)
-    if link is None:
-        raise DecisionError(f"{stream.value} {local_id}: карточка не связана с ГИС.")
-    for child, fields in children_of(stream).items():
-        for field in fields:
-            rows = uow.staging.where(child, field, [local_id])
-            if rows and uow.links.remote_ids(child, rows):
-                raise DecisionError(
-                    f"{stream.value} {local_id}: с карточкой уже сверены записи «{child.value}». "
-                    "Разъединить можно, пока таких записей нет."
-                )
-    row = canonical(desk.normalise, stream, uow.staging.rows(stream, [local_id])).get(local_id, {})
-    record = RemoteRecord(
-        stream=stream,
-        remote_id=link.remote_id,
-        values=dict(link.base.remote),
-        version=link.version,
-        change_version=link.change_version,
-    )
-    change = LinkChange(
-        link_id=link.link_id, version=link.version, change_version=link.change_version, closed_by=ClosedBy.DECISION
-    )
-    uow.links.update([change])
-    uow.inbox.park([Parked(record=record, reason="inventory")])
-    uow.matches.save(
-        [
-            MatchCase(
-                case_id=0,
-                stream=stream,
-                remote_id=RemoteId(link.remote_id),
-                candidates=(_candidate(local_id),),
-                key_digest=pair_digest(record.values, row),
-                state=MatchState.REJECTED,
-                decided_at=desk.now(),
-                decided_by=desk.actor,
-            )
-        ]
-    )
-
-
-def _candidate(local_id: LocalId) -> Candidate:
-    return Candidate(local_id=local_id, reasons=("unlinked",))

@@ -124,9 +124,10 @@ def rejected(reject: Reject) -> QuarantineItem:
 
 def take_in(cycle: Cycle, stream: Stream, records: Sequence[RemoteRecord], rejects: Sequence[Reject]) -> None:
     """Plan records that were asked for by id, outside of any window: like a page, and no cursor moves."""
-    brake(stream, [reject.signature for reject in rejects], of=len(records) + len(rejects))
+    failed = [(reject.remote_id or reject.payload, reject.signature) for reject in rejects]
+    brake(cycle, stream, "pull", failed, of=len(records) + len(rejects))
     with cycle.write() as uow:
-        uow.quarantine.put([_rejected(reject) for reject in rejects])
+        uow.quarantine.put(cycle.marked(rejected(reject) for reject in rejects))
         _plan_and_commit(cycle, uow, stream, records, None)
     cycle.tally.rejected(stream, len(rejects))
 

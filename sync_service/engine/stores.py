@@ -414,6 +414,11 @@ class AuditStore(Protocol):
         """What the newest decision with this cause touched; None when its values have been erased."""
         ...
 
+    def replaced(self, stream: Stream, local_id: LocalId) -> Values:
+        """What the newest linking of a pupil's or parent's card has replaced in it; empty when nothing, or when the
+        values have been erased."""
+        ...
+
     def verify(self) -> str | None:
         """None when the chain holds; else what is broken, by sequence number."""
         ...

@@ -197,6 +197,7 @@ def test_cases_and_their_log(database: SchoolDatabase) -> None:
         updated_at=MOMENT,
     )
     withdrawn = replace(full, state=ReleaseState.WITHDRAWN, closed_at=MOMENT, closed_by="ivanova", new_card=False)
+    withdrawn = replace(withdrawn, closed_from=ReleaseState.NOT_RELEASED)
     with database.database.write(database.school) as unit:
         releases = unit.releases
         old, new_id, left = releases.save(

@@ -169,6 +169,7 @@ releases = Table(
     moment("updated_at"),
     moment("closed_at", null=True),
     text("closed_by", null=True),
+    text("closed_from", null=True),
     sqlite_autoincrement=True,
 )
 index("ix_releases_student", releases, "student_id")
@@ -379,6 +380,9 @@ audit_items = Table(
 )
 index("ix_audit_items_entry", audit_items, "entry_id")
 index("ix_audit_items_student", audit_items, "student_id", where="student_id IS NOT NULL")
+
+CARDS = "act = 'link' AND stream IN ('students', 'guardians')"
+index("ix_audit_items_cards", audit_items, "local_id", "stream", where=CARDS)  # what separating goes back to
 
 audit_heads = Table(  # where the chain of a school ends: entries cut off its end are missed too
     "audit_heads",

@@ -13,6 +13,8 @@ from itertools import groupby
 from typing import Any
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, item_digest
+from sync_service.domain.links import LocalId
+from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.persistence.json_text import dump_bytes, load
 from sync_service.persistence.moments import moment, stamp
@@ -37,6 +39,10 @@ _DECIDED = (
     "SELECT i.stream, i.act, i.local_id, i.remote_id, i.student_id, i.payload FROM audit AS t"
     " JOIN audit_items AS i ON i.entry_id = t.id"
     " WHERE t.school_id = ? AND t.cause = ? AND t.act = 'decide' ORDER BY t.seq DESC LIMIT 1"
+)
+_LINKED = (
+    "SELECT i.payload FROM audit_items AS i WHERE i.school_id = ? AND i.stream = ? AND i.local_id = ?"
+    " AND i.act = 'link' AND i.stream IN ('students', 'guardians') ORDER BY i.id DESC LIMIT 1"
 )
 _OF_STUDENTS = (
     "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
@@ -138,6 +144,12 @@ class Audit:
                 before=before,
             )
         return None
+
+    def replaced(self, stream: Stream, local_id: LocalId) -> Values:
+        for (payload,) in self._tx.query(_LINKED, self._tx.school, stream.value, local_id):
+            before: Values | None = None if payload is None else load(bytes(payload).decode())[2]
+            return before or {}
+        return {}
 
     def verify(self) -> str | None:
         previous, expected = START, 1

@@ -17,7 +17,8 @@ from sync_service.persistence.transactions import Transaction
 
 _CASES = (
     "SELECT t.id, t.student_id, t.release_case, t.state, t.movement_id, t.person_id, t.previous_school,"
-    " t.previous_phone, t.new_card, t.opened_at, t.updated_at, t.closed_at, t.closed_by FROM releases AS t"
+    " t.previous_phone, t.new_card, t.opened_at, t.updated_at, t.closed_at, t.closed_by, t.closed_from"
+    " FROM releases AS t"
     " WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
 _STEPS = (
@@ -39,6 +40,7 @@ _CHANGING = (
     "updated_at",
     "closed_at",
     "closed_by",
+    "closed_from",
 )
 _WAITING_CARDS = """
 SELECT t.id, {student}, m.id, {movement}
@@ -83,6 +85,7 @@ def _release(row: Sequence[Any]) -> Release:
         updated,
         closed,
         closed_by,
+        closed_from,
     ) = row
     return Release(
         release_id=release_id,
@@ -98,6 +101,7 @@ def _release(row: Sequence[Any]) -> Release:
         updated_at=moment(updated),
         closed_at=moment_or_none(closed),
         closed_by=closed_by,
+        closed_from=None if closed_from is None else ReleaseState(closed_from),
     )
 
 
@@ -169,6 +173,7 @@ class Releases:
                 stamp(case.updated_at or now),
                 stamp_or_none(case.closed_at),
                 case.closed_by,
+                None if case.closed_from is None else case.closed_from.value,
             )
             if case.release_id:
                 known.append((case.release_id, *changing))

@@ -272,6 +272,7 @@ def test_calls_are_logged_and_a_closed_case_can_be_reopened(world: World) -> Non
     world.sync()
     assert [state for _, state in states(world)] == ["withdrawn"]
     decide_releases.reopen(desk, row["id"])
+    assert [state for _, state in states(world)] == ["not_released"]
     world.sync()
     assert [state for _, state in states(world)] == ["not_released"]
     with world.db.read(world.school.school_id) as uow:

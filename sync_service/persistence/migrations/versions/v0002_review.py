@@ -27,12 +27,17 @@ def upgrade() -> None:
     op.add_column("quarantine", sa.Column("peer_version", WHOLE, nullable=True))
     op.add_column("quarantine", sa.Column("discarded_at", MOMENT, nullable=True))
     op.add_column("quarantine", sa.Column("discarded_by", sa.Text(), nullable=True))
+    op.add_column("releases", sa.Column("closed_from", sa.Text(), nullable=True))
     op.create_index(
         "ix_audit_decisions",
         "audit",
         ["cause", "school_id"],
         sqlite_where=sa.text("act = 'decide'"),
         postgresql_where=sa.text("act = 'decide'"),
+    )
+    cards = sa.text("act = 'link' AND stream IN ('students', 'guardians')")
+    op.create_index(
+        "ix_audit_items_cards", "audit_items", ["local_id", "stream"], sqlite_where=cards, postgresql_where=cards
     )
     op.create_table(
         "guard_counts",

@@ -1,0 +1,182 @@
+"""Separate a card from its regional record, with everything that followed from linking them (invariant 8).
+
+    record that came from the region       its row goes, it waits for the regional pupil's own card
+    record that was matched with a row     the row stays with the card and will be sent as its own
+    record that was sent from a row        refused: the region holds it under the other pupil
+
+A row that was edited here since it came is refused as well: it would go with somebody's work in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sync_service.domain.actions import student_of
+from sync_service.domain.audit import Act, AuditItem
+from sync_service.domain.capturing import last_seen
+from sync_service.domain.conflicts import ConflictState
+from sync_service.domain.errors import DecisionError
+from sync_service.domain.inbox import Parked
+from sync_service.domain.links import ClosedBy, Link, LinkChange, LocalId, RemoteId
+from sync_service.domain.matches import Candidate, MatchCase, MatchState
+from sync_service.domain.matching import pair_digest
+from sync_service.domain.outbox import EntryState
+from sync_service.domain.pushing import to_remote_references
+from sync_service.domain.records import Values
+from sync_service.domain.streams import SPECS, RemoteRecord, Stream, children_of
+from sync_service.engine.decisions import Desk, journal
+from sync_service.engine.departing import parent_remote_ids
+from sync_service.engine.loading import canonical
+from sync_service.engine.stores import UnitOfWork
+
+BORN_THERE = frozenset({"new", "returned"})  # evidence of links whose row was made from the regional record
+SENT = frozenset({"ack", "client_ref", "duplicate", "undo"})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Children:
+    """Linked records of one stream that belong to the pair, and today's rows of them."""
+
+    stream: Stream
+    links: dict[LocalId, Link]
+    rows: Mapping[LocalId, Values]
+    born_there: list[LocalId] = field(default_factory=list)
+    matched: list[LocalId] = field(default_factory=list)
+
+
+def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> None:
+    """Close the link and put the regional record back before the matching pass; the pair is remembered as not
+    the same. Raises DecisionError when that would take something away from anybody."""
+    link = uow.links.by_local(stream, [local_id]).get(local_id)
+    if link is None:
+        raise DecisionError(f"{stream.value} {local_id}: карточка не связана с ГИС.")
+    entry = uow.outbox.by_local(stream, [local_id]).get(local_id)
+    if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
+        raise DecisionError(f"{stream.value} {local_id}: карточка сейчас отправляется. Повторите через минуту.")
+    children = _children(desk, uow, stream, local_id)
+    _check(desk, uow, children, f"{stream.value} {local_id}")
+    for found in children:
+        _send_back(desk, uow, found, f"{stream.value}:{link.remote_id}", f"unlink:{stream.value}:{local_id}")
+    conflict = uow.conflicts.open_for([link.link_id]).get(link.link_id)
+    record = last_seen(stream, link, conflict).record
+    if conflict is not None:
+        uow.conflicts.save([replace(conflict, state=ConflictState.CONVERGED)])  # there is nothing to compare any more
+    row = _as_before(desk, uow, stream, link)
+    uow.links.update([_closed(link)])
+    uow.inbox.park([Parked(record=record, reason="inventory")])
+    for found in children:
+        uow.outbox.enqueue(found.stream, dict.fromkeys(found.matched, tuple(desk.policies[found.stream].groups)))
+    uow.matches.save(
+        [
+            MatchCase(
+                case_id=0,
+                stream=stream,
+                remote_id=RemoteId(link.remote_id),
+                candidates=(Candidate(local_id=local_id, reasons=("unlinked",)),),
+                key_digest=pair_digest(record.values, row),
+                state=MatchState.REJECTED,
+                decided_at=desk.now(),
+                decided_by=desk.actor,
+            )
+        ]
+    )
+
+
+def _as_before(desk: Desk, uow: UnitOfWork, stream: Stream, link: Link) -> Values:
+    """The card without what linking brought into it; what was edited since stays. Returns the row as it is now."""
+    row = canonical(desk.normalise, stream, uow.staging.rows(stream, [link.local_id])).get(link.local_id, {})
+    replaced = uow.audit.replaced(stream, link.local_id)
+    back = {name: old for name, old in replaced.items() if name in row and row[name] == link.base.local.get(name)}
+    if row and back:
+        uow.staging.update(stream, [(link.local_id, back)])
+    return row | back
+
+
+def _children(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> list[_Children]:
+    found: list[_Children] = []
+    for child, fields in children_of(stream).items():
+        rows: dict[LocalId, Values] = {}
+        for name in fields:
+            rows.update(uow.staging.where(child, name, [local_id]))
+        links = uow.links.by_local(child, rows) if rows else {}
+        if links:
+            found.append(_Children(stream=child, links=links, rows=canonical(desk.normalise, child, rows)))
+    return found
+
+
+def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) -> None:
+    """Sort every child; refuse when one of them cannot be given back."""
+    reasons: Counter[tuple[str, str]] = Counter()
+    for found in children:
+        fields = desk.policies[found.stream].by_field
+        entries = uow.outbox.by_local(found.stream, found.links)
+        cases = uow.conflicts.open_for([link.link_id for link in found.links.values()])
+        for local_id, link in found.links.items():
+            row, entry = found.rows[local_id], entries.get(local_id)
+            edited = any(row.get(name) != link.base.local.get(name) for name in fields)
+            if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
+                reasons["сейчас отправляются", found.stream] += 1
+            elif link.evidence in SENT:
+                reasons["отправлены в ГИС: сначала удалите их там", found.stream] += 1
+            elif link.link_id in cases:
+                reasons["ждут решения (conflicts list)", found.stream] += 1
+            elif link.evidence in BORN_THERE and edited:
+                reasons["изменены в школе с тех пор, как пришли из ГИС", found.stream] += 1
+            elif link.evidence in BORN_THERE:
+                found.born_there.append(local_id)
+            else:
+                found.matched.append(local_id)
+    if reasons:
+        told = "; ".join(f"«{name}», записей {count}: {why}" for (why, name), count in reasons.items())
+        raise DecisionError(f"{what}: разъединить пока нельзя. {told}.")
+
+
+def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, cause: str) -> None:
+    """Regional records wait for their own pupil; rows that came from them are gone."""
+    spec = SPECS[found.stream]
+    parents = parent_remote_ids(uow, spec, [link.base.remote for link in found.links.values()])
+    uow.inbox.park(
+        [
+            Parked(
+                record=_record(found.stream, link, to_remote_references(spec, link.base.remote, parents)),
+                reason="parent",
+                waits_for=waits_for,
+            )
+            for link in found.links.values()
+        ]
+    )
+    uow.links.update([_closed(link) for link in found.links.values()])
+    entries = uow.outbox.by_local(found.stream, found.born_there)
+    uow.outbox.remove([entry.entry_id for entry in entries.values()])
+    uow.staging.delete(found.stream, found.born_there)
+    gone = set(found.born_there)
+    items = tuple(
+        AuditItem(
+            stream=found.stream,
+            act=Act.MATCH,
+            local_id=local_id,
+            remote_id=link.remote_id,
+            student_id=student_of(found.stream, local_id, link.base.local),
+            before=found.rows[local_id] if local_id in gone else None,
+        )
+        for local_id, link in found.links.items()
+    )
+    journal(uow, desk, Act.MATCH, cause, stream=found.stream, items=items, note="separated")
+
+
+def _record(stream: Stream, link: Link, values: Values) -> RemoteRecord:
+    return RemoteRecord(
+        stream=stream,
+        remote_id=link.remote_id,
+        values=values,
+        version=link.version,
+        change_version=link.change_version,
+    )
+
+
+def _closed(link: Link) -> LinkChange:
+    return LinkChange(
+        link_id=link.link_id, version=link.version, change_version=link.change_version, closed_by=ClosedBy.DECISION
+    )

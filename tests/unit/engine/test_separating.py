@@ -1,0 +1,74 @@
+"""«The same child» is taken back after marks were linked: every record goes back to whom it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_service.domain.errors import DecisionError
+from sync_service.domain.links import LocalId
+from sync_service.domain.streams import Stream
+from sync_service.engine import decide_matches
+from tests.unit.engine.test_stale_decisions import a_mark, live_links
+from tests.unit.engine.world import PUPIL, World, furnish
+
+
+def confirmed(world: World) -> tuple[int, int]:
+    """Two girls of one name, taken for one: the card had a mark of its own, the region two, one of them alike.
+    Returns the case and the card."""
+    timetable = furnish(world.remote)
+    world.sync()
+    card = world.insert("students", **(PUPIL | {"snils": None, "personal_file_no": None}), incomplete=False)
+    lesson = world.rows("lessons")[0]["id"]
+    world.insert("marks", student_id=card, lesson_id=lesson, value="5", weight=1, position=1)
+    other = world.remote.create(Stream.STUDENTS, PUPIL | {"snils": None, "first_name": "Аня"})
+    world.remote.create(Stream.MARKS, a_mark(other, timetable.lessons[0], "5"))
+    world.remote.create(Stream.MARKS, a_mark(other, timetable.lessons[1], "3"))
+    world.sync()
+    (case,) = [row for row in world.rows("match_cases") if row["state"] == "open"]
+    decide_matches.confirm(world.desk(), case["id"], LocalId(card))
+    world.sync()
+    assert len(world.rows("marks")) == len(live_links(world, Stream.MARKS)) == 2
+    return case["id"], card
+
+
+def test_marks_go_back_to_whom_they_belong(world: World) -> None:
+    """The card keeps its own mark, unlinked; the other girl gets a card with both of hers; the region is left
+    as it was."""
+    case, card = confirmed(world)
+    changes = world.remote.region.changes
+    decide_matches.undo(world.desk("petrova"), case)
+    for _ in range(3):
+        world.sync()
+    own_card = next(row for row in world.rows("students") if row["id"] == card)
+    assert (own_card["first_name"], own_card["personal_file_no"], own_card["person_id"]) == ("Анна", None, None)
+    assert [row["state"] for row in world.rows("conflicts")] == ["converged"]
+    (stranger,) = [row["id"] for row in world.rows("students") if row["id"] != card]
+    marks = {row["student_id"]: [] for row in world.rows("marks")}  # type: ignore[var-annotated]
+    for row in world.rows("marks"):
+        marks[row["student_id"]].append(row["value"])
+    assert {student: sorted(values) for student, values in marks.items()} == {card: ["5"], stranger: ["3", "5"]}
+    own = next(row["id"] for row in world.rows("marks") if row["student_id"] == card)
+    assert own not in live_links(world, Stream.MARKS)
+    assert len(live_links(world, Stream.MARKS)) == 2
+    assert world.rows("inbox") == []
+    assert world.remote.region.changes == changes
+    assert [row["actor"] for row in world.rows("audit") if row["act"] == "undo"] == ["petrova"]
+
+
+@pytest.mark.parametrize("since", ["sent", "edited"])
+def test_nothing_is_separated_that_somebody_would_miss(world: World, since: str) -> None:
+    """A mark sent for the card, or edited since it came: refused with the reason, nothing has changed."""
+    case, card = confirmed(world)
+    if since == "sent":
+        lesson = world.rows("lessons")[1]["id"]
+        world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    else:
+        world.update("marks", world.rows("marks")[1]["id"], value="2")
+        world.sync()
+        world.update("marks", world.rows("marks")[1]["id"], value="4")
+    if since == "sent":
+        world.sync()
+    before = world.rows("marks"), live_links(world, Stream.MARKS)
+    with pytest.raises(DecisionError, match="разъединить пока нельзя"):
+        decide_matches.undo(world.desk(), case)
+    assert (world.rows("marks"), live_links(world, Stream.MARKS)) == before
