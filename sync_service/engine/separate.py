@@ -2,9 +2,12 @@
 
     record that came from the region       its row goes, it waits for the regional pupil's own card
     record that was matched with a row     the row stays with the card and will be sent as its own
-    record that was sent from a row        refused: the region holds it under the other pupil
+    record that was sent from a row        is deleted in the region, where it stands under the other pupil; the row
+                                           stays with the card and will be sent as its own
 
-A row that was edited here since it came is refused as well: it would go with somebody's work in it.
+A row that was edited here since it came from the region is refused: it would go with somebody's work in it. The
+deletions travel like any other: under the guard, the school's rules and a version check, so that a record the
+region has edited meanwhile becomes a question.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sync_service.domain.actions import student_of
+from sync_service.domain.actions import DELETION, student_of
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.capturing import last_seen
 from sync_service.domain.conflicts import ConflictState
@@ -44,6 +47,11 @@ class _Children:
     rows: Mapping[LocalId, Values]
     born_there: list[LocalId] = field(default_factory=list)
     matched: list[LocalId] = field(default_factory=list)
+    sent: list[LocalId] = field(default_factory=list)
+
+    def given_back(self) -> dict[LocalId, Link]:
+        """Links of records that are the region's own."""
+        return {local_id: link for local_id, link in self.links.items() if local_id not in self.sent}
 
 
 def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> None:
@@ -67,7 +75,9 @@ def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> 
     uow.links.update([_closed(link)])
     uow.inbox.park([Parked(record=record, reason="inventory")])
     for found in children:
-        uow.outbox.enqueue(found.stream, dict.fromkeys(found.matched, tuple(desk.policies[found.stream].groups)))
+        _recall(uow, found)
+        ours = [*found.matched, *found.sent]
+        uow.outbox.enqueue(found.stream, dict.fromkeys(ours, tuple(desk.policies[found.stream].groups)))
     uow.matches.save(
         [
             MatchCase(
@@ -118,14 +128,14 @@ def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) ->
             edited = any(row.get(name) != link.base.local.get(name) for name in fields)
             if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
                 reasons["сейчас отправляются", found.stream] += 1
-            elif link.evidence in SENT:
-                reasons["отправлены в ГИС: сначала удалите их там", found.stream] += 1
             elif link.link_id in cases:
                 reasons["ждут решения (conflicts list)", found.stream] += 1
             elif link.evidence in BORN_THERE and edited:
                 reasons["изменены в школе с тех пор, как пришли из ГИС", found.stream] += 1
             elif link.evidence in BORN_THERE:
                 found.born_there.append(local_id)
+            elif link.evidence in SENT:
+                found.sent.append(local_id)
             else:
                 found.matched.append(local_id)
     if reasons:
@@ -136,7 +146,8 @@ def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) ->
 def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, cause: str) -> None:
     """Regional records wait for their own pupil; rows that came from them are gone."""
     spec = SPECS[found.stream]
-    parents = parent_remote_ids(uow, spec, [link.base.remote for link in found.links.values()])
+    given_back = found.given_back()
+    parents = parent_remote_ids(uow, spec, [link.base.remote for link in given_back.values()])
     uow.inbox.park(
         [
             Parked(
@@ -144,10 +155,10 @@ def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, ca
                 reason="parent",
                 waits_for=waits_for,
             )
-            for link in found.links.values()
+            for link in given_back.values()
         ]
     )
-    uow.links.update([_closed(link) for link in found.links.values()])
+    uow.links.update([_closed(link) for link in given_back.values()])
     entries = uow.outbox.by_local(found.stream, found.born_there)
     uow.outbox.remove([entry.entry_id for entry in entries.values()])
     uow.staging.delete(found.stream, found.born_there)
@@ -164,6 +175,24 @@ def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, ca
         for local_id, link in found.links.items()
     )
     journal(uow, desk, Act.MATCH, cause, stream=found.stream, items=items, note="separated")
+
+
+def _recall(uow: UnitOfWork, found: _Children) -> None:
+    """Records sent from rows of the card are deleted in the region. Their links go over to an id without a row:
+    to the engine they are records that were deleted here, while the rows begin anew."""
+    if not found.sent:
+        return
+    copies = uow.staging.insert(found.stream, _raw(uow, found))
+    uow.staging.delete(found.stream, copies)
+    uow.links.move({found.links[local_id].link_id: copy for local_id, copy in zip(found.sent, copies, strict=True)})
+    entries = uow.outbox.by_local(found.stream, found.sent)
+    uow.outbox.remove([entry.entry_id for entry in entries.values()])
+    uow.outbox.enqueue(found.stream, dict.fromkeys(copies, (DELETION,)))
+
+
+def _raw(uow: UnitOfWork, found: _Children) -> list[Values]:
+    rows = uow.staging.rows(found.stream, found.sent)
+    return [rows[local_id] for local_id in found.sent]
 
 
 def _record(stream: Stream, link: Link, values: Values) -> RemoteRecord:

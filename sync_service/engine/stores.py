@@ -128,6 +128,10 @@ class LinkStore(Protocol):
 
     def update(self, changes: Sequence[LinkChange]) -> None: ...
 
+    def move(self, links: Mapping[LinkId, LocalId]) -> None:
+        """Let links belong to other rows."""
+        ...
+
     def count(self, stream: Stream) -> int:
         """Live links."""
         ...

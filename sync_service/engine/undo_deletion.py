@@ -180,8 +180,10 @@ def _kept(uow: UnitOfWork, conflict: Conflict) -> AuditItem:
 
 
 def _drop(uow: UnitOfWork, entry: Entry | None) -> None:
+    """What was to be sent is withdrawn, and what was wrong with it is of no interest any more."""
     if entry is not None:
         uow.outbox.remove([entry.entry_id])
+        uow.quarantine.clear(entry.stream, local_ids=[entry.local_id])
 
 
 def _open(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -166,6 +166,9 @@ class Links:
         columns = ("version", "change_version", "state", "closed_at", "closed_by")
         self._tx.update(state.links, columns, plain)
         self._tx.update(state.links, (*columns, "base_local", "base_remote"), moved)
+
+    def move(self, links: Mapping[LinkId, LocalId]) -> None:
+        self._tx.update(state.links, ("local_id",), list(links.items()))
 
     def count(self, stream: Stream) -> int:
         ((live,),) = self._tx.query(_COUNT, self._tx.school, stream.value)

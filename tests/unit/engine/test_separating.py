@@ -55,19 +55,27 @@ def test_marks_go_back_to_whom_they_belong(world: World) -> None:
     assert [row["actor"] for row in world.rows("audit") if row["act"] == "undo"] == ["petrova"]
 
 
-@pytest.mark.parametrize("since", ["sent", "edited"])
-def test_nothing_is_separated_that_somebody_would_miss(world: World, since: str) -> None:
-    """A mark sent for the card, or edited since it came: refused with the reason, nothing has changed."""
+def test_a_mark_sent_for_the_card_is_taken_back_from_the_other_pupil(world: World) -> None:
+    """The region loses it where it does not belong; it stays with the card and waits for the card's own pupil."""
     case, card = confirmed(world)
-    if since == "sent":
-        lesson = world.rows("lessons")[1]["id"]
-        world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
-    else:
-        world.update("marks", world.rows("marks")[1]["id"], value="2")
+    lesson = world.rows("lessons")[1]["id"]
+    row = world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    for _ in range(2):  # sent, and its echo read
         world.sync()
-        world.update("marks", world.rows("marks")[1]["id"], value="4")
-    if since == "sent":
+    assert sorted(str(mark["value"]) for mark in world.remote.records(Stream.MARKS).values()) == ["3", "4", "5"]
+    decide_matches.undo(world.desk(), case)
+    for _ in range(3):
         world.sync()
+    assert sorted(str(mark["value"]) for mark in world.remote.records(Stream.MARKS).values()) == ["3", "5"]
+    assert sorted(mark["value"] for mark in world.rows("marks") if mark["student_id"] == card) == ["4", "5"]
+    assert row in [mark["id"] for mark in world.rows("marks")]
+    assert {(entry["local_id"], entry["waits_for"]) for entry in world.rows("outbox")} >= {(row, f"students:{card}")}
+
+
+def test_nothing_is_separated_that_somebody_would_miss(world: World) -> None:
+    """A mark edited here since it came from the region: refused with the reason, nothing has changed."""
+    case, _ = confirmed(world)
+    world.update("marks", world.rows("marks")[1]["id"], value="2")
     before = world.rows("marks"), live_links(world, Stream.MARKS)
     with pytest.raises(DecisionError, match="разъединить пока нельзя"):
         decide_matches.undo(world.desk(), case)
