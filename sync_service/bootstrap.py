@@ -244,6 +244,28 @@ class Service:
 
         return last_asked(self.db, school.school_id)
 
+    def resync_job(self, school: School, *, actor: str, stop: threading.Event | None = None) -> Job:
+        """What a resync of this person works with: :mod:`sync_service.engine.resync` and ``resync_apply``."""
+        period = self.settings.schedule.heartbeat
+        return Job(
+            school=school,
+            streams=tuple(Stream),
+            direction=Direction.BOTH,
+            trigger="resync",
+            db=self.db,
+            remote=self.remote(school),
+            policies=self.policies,
+            normalise=self.normalise,
+            clock=self.clock,
+            notifier=self.notifier,
+            period=period,
+            wait=TELLING_PERIODS * period,
+            stop=stop or threading.Event(),
+            actor=actor,
+            fingerprints=self.fingerprints,
+            probe=self._probe,
+        )
+
     def login(self, school: School, refresh_token: str) -> None:
         """Prove a refresh token with one request and keep it.
 

@@ -68,9 +68,9 @@ def plan_page(page: PullPage) -> Actions:
     rows = _Rows(ours={local_id for item in newest.values() if (local_id := _sent_from(page, item)) is not None})
     for remote_id, item in newest.items():
         link = page.links.get(remote_id)
-        if link is not None and _is_older(item.record, link):
+        if link is not None and is_older(item.record, link):
             actions.settle(remote_id, Outcome.UNCHANGED)
-        elif link is None and (former := page.closed.get(remote_id)) and _is_older(item.record, former):
+        elif link is None and (former := page.closed.get(remote_id)) and is_older(item.record, former):
             actions.unpark.add(remote_id)  # read before the deletion we know of
             actions.settle(remote_id, Outcome.UNCHANGED)
         elif item.record.deleted:
@@ -110,7 +110,7 @@ def _sent_from(page: PullPage, item: Incoming) -> LocalId | None:
     return page.sent.get(record.client_ref)
 
 
-def _is_older(record: RemoteRecord, link: Link) -> bool:
+def is_older(record: RemoteRecord, link: Link) -> bool:
     """Neither an acknowledged write nor a deletion is judged by a page read before it."""
     return (
         record.change_version is not None

@@ -6,7 +6,6 @@ those.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from sync_service.domain.actions import Actions
@@ -16,7 +15,7 @@ from sync_service.domain.errors import ContractError, CursorExpired, SyncError
 from sync_service.domain.guards import deletions_pass
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
-from sync_service.domain.matching import Match, match_guardians, match_students
+from sync_service.domain.matching import Match
 from sync_service.domain.merging import merge
 from sync_service.domain.planning import plan_page
 from sync_service.domain.records import Values
@@ -26,6 +25,7 @@ from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.due import mark_due
+from sync_service.engine.inventory import match_inventory
 from sync_service.engine.loading import canonical, load_page
 from sync_service.engine.stores import UnitOfWork
 
@@ -169,15 +169,7 @@ def settle_students(cycle: Cycle) -> None:
         parked = uow.inbox.parked(Stream.STUDENTS, reason="inventory")
         if not parked:
             return
-        remotes = _values(parked)
-        free = canonical(cycle.normalise, Stream.STUDENTS, uow.staging.unlinked(Stream.STUDENTS))
-        everyone = canonical(cycle.normalise, Stream.STUDENTS, uow.staging.all_rows(Stream.STUDENTS))
-        matches = match_students(
-            remotes,
-            free,
-            linked=[values for i, values in everyone.items() if i not in free],
-            rejected=uow.matches.rejected_pairs(Stream.STUDENTS),
-        )
+        matches = match_inventory(uow, cycle.normalise, Stream.STUDENTS, _values(parked))
         _plan_and_commit(cycle, uow, Stream.STUDENTS, [p.record for p in parked], matches)
 
 
@@ -187,41 +179,15 @@ def settle_guardians(cycle: Cycle) -> None:
         parked = uow.inbox.parked(Stream.GUARDIANS, reason="inventory")
         if not parked:
             return
-        free = canonical(cycle.normalise, Stream.GUARDIANS, uow.staging.unlinked(Stream.GUARDIANS))
-        matches: Mapping[RemoteId, Match] = {}
-        if free:
-            matches = match_guardians(
-                _values(parked),
-                free,
-                remote_children=_remote_children(uow, parked),
-                local_children=_local_children(uow, free),
-                rejected=uow.matches.rejected_pairs(Stream.GUARDIANS),
-            )
+        names = [f"{Stream.GUARDIANS.value}:{p.record.remote_id}" for p in parked]
+        waiting = uow.inbox.parked(Stream.GUARDIANSHIPS, reason="parent", waits_for=names)
+        pairs = [p.record for p in waiting]
+        matches = match_inventory(uow, cycle.normalise, Stream.GUARDIANS, _values(parked), pairs)
         _plan_and_commit(cycle, uow, Stream.GUARDIANS, [p.record for p in parked], matches)
 
 
 def _values(parked: Sequence[Parked]) -> dict[RemoteId, Values]:
     return {p.record.remote_id: p.record.values for p in parked}
-
-
-def _remote_children(uow: UnitOfWork, parked: Sequence[Parked]) -> dict[RemoteId, set[LocalId]]:
-    """Regional parent → local pupils, from the guardianships that wait for that parent."""
-    names = [f"{Stream.GUARDIANS.value}:{p.record.remote_id}" for p in parked]
-    waiting = uow.inbox.parked(Stream.GUARDIANSHIPS, reason="parent", waits_for=names)
-    pupils = uow.links.local_ids(Stream.STUDENTS, [RemoteId(str(p.record.values.get("student_id"))) for p in waiting])
-    found: dict[RemoteId, set[LocalId]] = defaultdict(set)
-    for item in waiting:
-        local_id = pupils.get(RemoteId(str(item.record.values.get("student_id"))))
-        if local_id is not None:
-            found[RemoteId(str(item.record.values.get("guardian_id")))].add(local_id)
-    return found
-
-
-def _local_children(uow: UnitOfWork, guardians: Mapping[LocalId, Values]) -> dict[LocalId, set[LocalId]]:
-    found: dict[LocalId, set[LocalId]] = defaultdict(set)
-    for row in uow.staging.where(Stream.GUARDIANSHIPS, "guardian_id", guardians).values():
-        found[LocalId(int(row["guardian_id"] or 0))].add(LocalId(int(row["student_id"] or 0)))
-    return found
 
 
 # --- deletions -------------------------------------------------------------------------------------------------

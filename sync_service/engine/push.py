@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sync_service.domain.errors import OutcomeUnknown, RateLimited, SyncError, TransientError, Unreachable
 from sync_service.domain.guards import deletions_pass
+from sync_service.domain.links import LocalId
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
 from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
+from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
@@ -40,15 +42,43 @@ class Prepared:
     items: tuple[WriteItem, ...]
 
 
-def push_stream(cycle: Cycle, stream: Stream) -> None:
-    """Send everything due of one stream; raises at the first error that concerns more than a record."""
-    read_back(cycle, stream)
-    _guard_deletions(cycle, stream)
+@dataclass(slots=True, kw_only=True)
+class Selection:
+    """What a reviewed plan lets leave: operation and values by row. Nothing else is claimed, read back, held or
+    sent; each row is tried once, and what does not leave exactly as planned stays for the next run."""
+
+    planned: Mapping[LocalId, tuple[str, Values]]
+    tried: set[LocalId] = field(default_factory=set)
+
+    @property
+    def left(self) -> list[LocalId]:
+        return sorted(self.planned.keys() - self.tried)
+
+    def keep(self, departure: Departure) -> None:
+        """Strike from ``departure`` what differs from the plan."""
+        departure.items = [item for item in departure.items if self._fits(item)]
+
+    def _fits(self, item: AttemptItem) -> bool:
+        op, values = self.planned[item.local_id]
+        leaving = {name: value for name, value in item.values.items() if value is not None or item.op != Op.CREATE}
+        return item.op == op and leaving == values
+
+
+def push_stream(cycle: Cycle, stream: Stream, selection: Selection | None = None) -> None:
+    """Send everything due of one stream; raises at the first error that concerns more than a record.
+
+    ``selection``: of what is due only this, and nothing that follows from an answer but its acknowledgement.
+    """
+    if selection is None:
+        read_back(cycle, stream)
+        _guard_deletions(cycle, stream)
+    else:
+        read_back(cycle, stream, only=selection.planned.keys())
     while True:
         cycle.check_stop()
-        more, prepared = _prepare(cycle, stream)
+        more, prepared = _prepare(cycle, stream, selection)
         if prepared is not None:
-            _send(cycle, stream, prepared)
+            _send(cycle, stream, prepared, selection)
         elif not more:
             return
 
@@ -62,14 +92,18 @@ def _guard_deletions(cycle: Cycle, stream: Stream) -> None:
             uow.commit()
 
 
-def _prepare(cycle: Cycle, stream: Stream) -> tuple[bool, Prepared | None]:
+def _prepare(cycle: Cycle, stream: Stream, selection: Selection | None = None) -> tuple[bool, Prepared | None]:
     """(whether entries were claimed, what is to be sent of them)."""
     with cycle.write() as uow:
-        entries = uow.outbox.claim(stream, cycle.remote.batch_limit, cycle.clock.now())
+        only = None if selection is None else selection.left
+        entries = uow.outbox.claim(stream, cycle.remote.batch_limit, cycle.clock.now(), only=only)
         if not entries:
             return False, None
         page = load_push(cycle, uow, stream, entries)
         departure = plan_push(page)
+        if selection is not None:
+            selection.tried.update(entry.local_id for entry in entries)
+            selection.keep(departure)
         # A question to a person is no failure of the mapping, however many cells of one lesson ask it.
         failed = [(i.local_id, i.signature) for i in departure.quarantine if i.code != "which_lesson"]
         brake(cycle, stream, "push", failed, of=len(entries))
@@ -137,7 +171,7 @@ def idempotency_key(school: str, stream: Stream, items: Sequence[WriteItem]) -> 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
+def _send(cycle: Cycle, stream: Stream, prepared: Prepared, selection: Selection | None = None) -> None:
     attempt = prepared.attempt
     cycle.probe("push.before_send")
     cycle.check_lease()  # a process that slept since: its batch is read back and sent by the run that took over
@@ -146,7 +180,7 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
         cycle.probe("push.after_send")
     except OutcomeUnknown:
         _mark(cycle, attempt, AttemptState.UNKNOWN, EntryState.UNKNOWN)
-        read_back(cycle, stream)
+        read_back(cycle, stream, only=None if selection is None else selection.planned.keys())
         return
     except NOTHING_DONE:
         _mark(cycle, attempt, AttemptState.ANSWERED, EntryState.PENDING, spent=False)
@@ -155,7 +189,7 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared) -> None:
         state = EntryState.RETRY if isinstance(error, TransientError) else EntryState.PENDING
         _mark(cycle, attempt, AttemptState.ANSWERED, state)
         raise
-    settle(cycle, attempt, results)
+    settle(cycle, attempt, results, news=selection is None)
     refused = [
         (r.client_ref, f"{r.status.value}:{r.code}:{r.detail}") for r in results if r.status is WriteStatus.INVALID
     ]

@@ -6,7 +6,7 @@ found to be done is acknowledged; what is found undone becomes due again under a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sync_service.domain.actions import localise
 from sync_service.domain.links import LocalId, RemoteId
@@ -24,10 +24,15 @@ from sync_service.engine.settle import settle
 KEYED = (Stream.GUARDIANSHIPS, Stream.MOVEMENTS, Stream.FINAL_MARKS, Stream.ATTENDANCE)
 
 
-def read_back(cycle: Cycle, stream: Stream) -> None:
-    """Settle every unanswered attempt of the stream. Raises when the region cannot be read now."""
+def read_back(cycle: Cycle, stream: Stream, *, only: Collection[LocalId] | None = None) -> None:
+    """Settle every unanswered attempt of the stream. Raises when the region cannot be read now.
+
+    ``only``: attempts that hold none but these rows, and nothing is settled but whether they have arrived.
+    """
     with cycle.read() as uow:
         attempts = uow.attempts.unanswered(stream)
+    if only is not None:
+        attempts = [attempt for attempt in attempts if all(item.local_id in only for item in attempt.items)]
     for attempt in attempts:
         by_id = _by_id(cycle, attempt)
         by_ref = _by_client_ref(cycle, attempt)
@@ -35,7 +40,7 @@ def read_back(cycle: Cycle, stream: Stream) -> None:
             parents = parents_of(uow, SPECS[stream], [*by_id.values(), *by_ref.values()])
         results = [_judge(cycle.policies[stream], item, by_id, by_ref, parents) for item in attempt.items]
         cycle.probe("push.read_back")
-        settle(cycle, attempt, results, direct=False)
+        settle(cycle, attempt, results, direct=False, news=only is None)
 
 
 def _by_id(cycle: Cycle, attempt: Attempt) -> dict[RemoteId, RemoteRecord]:

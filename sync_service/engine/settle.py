@@ -57,8 +57,13 @@ class _Settlement:
     rejected: int = 0
 
 
-def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, direct: bool = True) -> None:
-    """Write down what became of each item of an attempt; ``direct`` as in :class:`Acknowledged`."""
+def settle(
+    cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, direct: bool = True, news: bool = True
+) -> None:
+    """Write down what became of each item of an attempt; ``direct`` as in :class:`Acknowledged`.
+
+    Without ``news`` the regional records that a refused item makes us read are left to the next run.
+    """
     stream = attempt.stream
     asked = [
         result.remote_id or item.remote_id
@@ -76,7 +81,7 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
         uow.quarantine.put(cycle.marked(settlement.quarantine))
         uow.conflicts.save(settlement.standing)
         near_misses = _apply_acks(cycle, uow, stream, settlement.acks, undone)
-        if settlement.reread:
+        if settlement.reread and news:
             page = load_page(
                 uow,
                 cycle.policies,
@@ -86,7 +91,7 @@ def settle(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult], *, di
                 matches=settlement.matches,
             )
             apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
-        if settlement.crowded:
+        if settlement.crowded and news:
             _move_up(uow, settlement.crowded)
         if settlement.not_released:
             _not_released_again(cycle, uow, settlement.not_released)

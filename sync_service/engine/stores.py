@@ -7,7 +7,7 @@ whatever the length of its arguments. Every store is bound to one school.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId, SchoolId
 from sync_service.domain.matches import MatchCase
 from sync_service.domain.outbox import Attempt, AttemptItem, Entry, EntryState
+from sync_service.domain.plans import Plan
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseStep
 from sync_service.domain.reports import RunReport, WaitingFor
@@ -284,9 +285,11 @@ class OutboxStore(Protocol):
         entry gets ``dirty_again``; a retry, rejected or waiting one becomes pending."""
         ...
 
-    def claim(self, stream: Stream, limit: int, now: datetime) -> list[Entry]:
+    def claim(
+        self, stream: Stream, limit: int, now: datetime, *, only: Collection[LocalId] | None = None
+    ) -> list[Entry]:
         """Due entries (pending; retry or waiting whose not_before has come), oldest first; their state is
-        unchanged."""
+        unchanged. ``only``: those of these records, nothing else."""
         ...
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]: ...
@@ -428,6 +431,37 @@ class AuditStore(Protocol):
         ...
 
 
+class PlanStore(Protocol):
+    """Previewed plans of a resync, and what they need to know of a whole stream."""
+
+    def add(self, plan: Plan) -> int: ...
+
+    def get(self, plan_id: int) -> Plan | None:
+        """The plan with its items, under lock in a writing unit of work."""
+        ...
+
+    def latest(self, limit: int) -> list[Plan]:
+        """Newest first; the items say what and where, not with which values."""
+        ...
+
+    def mark(self, plan: Plan) -> None:
+        """Store state, ``applied_at`` and ``applied_by``."""
+        ...
+
+    def conclude(self, plan_id: int, results: Mapping[int, str]) -> None:
+        """Position of an item → what became of it."""
+        ...
+
+    def local_ids(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
+        """Ids of rows in order, beginning behind ``after``."""
+        ...
+
+    def touched(self, since: datetime, until: datetime) -> dict[Stream, tuple[set[LocalId], set[RemoteId]]]:
+        """Records the service wrote, linked, sent, queued or asked about in [since, until): what the audit journal,
+        the outbox and the conflicts say. Looking at a record is not touching it."""
+        ...
+
+
 class NotificationStore(Protocol):
     def add(self, notifications: Sequence[Notification]) -> list[Notification]:
         """Store them; returns those whose key was new."""
@@ -485,6 +519,9 @@ class UnitOfWork(Protocol):
 
     @property
     def notifications(self) -> NotificationStore: ...
+
+    @property
+    def plans(self) -> PlanStore: ...
 
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""

@@ -17,6 +17,7 @@ from sync_service.persistence.stores.links import Links
 from sync_service.persistence.stores.matches import Matches
 from sync_service.persistence.stores.notifications import Notifications
 from sync_service.persistence.stores.outbox import Outbox
+from sync_service.persistence.stores.plans import Plans
 from sync_service.persistence.stores.quarantine import Quarantine
 from sync_service.persistence.stores.releases import Releases
 from sync_service.persistence.transactions import Transaction
@@ -48,6 +49,7 @@ class SqlUnitOfWork:
         self.releases = Releases(tx)
         self.audit = Audit(tx)
         self.notifications = Notifications(tx)
+        self.plans = Plans(tx)
 
     def commit(self) -> None:
         """Chain the audit entries, check the fence, commit. Raises LeaseLost when the fence is stale."""

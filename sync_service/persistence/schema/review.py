@@ -83,7 +83,7 @@ plan_items = Table(
     Column("position", Integer(), primary_key=True, autoincrement=False),
     school(),
     text("stream"),
-    text("act"),
+    text("act"),  # several joined by «+»
     number("local_id", null=True),
     text("remote_id", null=True),
     text("precondition"),

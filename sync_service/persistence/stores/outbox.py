@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -128,8 +128,11 @@ class Outbox:
             fresh,
         )
 
-    def claim(self, stream: Stream, limit: int, now: datetime) -> list[Entry]:
-        due = (("t.stream = ?", stream.value), (_DUE, stamp(now)))
+    def claim(
+        self, stream: Stream, limit: int, now: datetime, *, only: Collection[LocalId] | None = None
+    ) -> list[Entry]:
+        chosen = None if only is None else list(only)
+        due = (("t.stream = ?", stream.value), (_DUE, stamp(now)), ("t.local_id {ints}", chosen))
         return [_entry(row) for row in self._tx.search(_ENTRIES, *due, limit=limit)]
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]:
