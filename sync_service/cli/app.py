@@ -23,6 +23,7 @@ from sync_service.cli import (
     quarantine,
     reconcile,
     releases,
+    resync,
     runs,
     schools,
     service,
@@ -86,7 +87,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.command("simulator", context_settings=service.PASS_THROUGH)(service.simulator)
-for _noun in (runs, conflicts, matches, releases, quarantine, connection, schools, audit):
+for _noun in (runs, resync, conflicts, matches, releases, quarantine, connection, schools, audit):
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 

@@ -49,6 +49,7 @@ class Selection:
 
     planned: Mapping[LocalId, tuple[str, Values]]
     tried: set[LocalId] = field(default_factory=set)
+    answers: dict[LocalId, WriteStatus] = field(default_factory=dict)
 
     @property
     def left(self) -> list[LocalId]:
@@ -189,6 +190,8 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared, selection: Selection
         state = EntryState.RETRY if isinstance(error, TransientError) else EntryState.PENDING
         _mark(cycle, attempt, AttemptState.ANSWERED, state)
         raise
+    if selection is not None:
+        selection.answers.update((item.local_id, r.status) for item, r in zip(attempt.items, results, strict=True))
     settle(cycle, attempt, results, news=selection is None)
     refused = [
         (r.client_ref, f"{r.status.value}:{r.code}:{r.detail}") for r in results if r.status is WriteStatus.INVALID

@@ -39,10 +39,12 @@ from sync_service.engine.context import Cycle
 from sync_service.engine.drafting import Draft, draft
 from sync_service.engine.inventory import match_inventory
 from sync_service.engine.leased_run import Heartbeat, Job
+from sync_service.engine.ports import WriteStatus
 from sync_service.engine.push import Selection, push_stream
 from sync_service.engine.resync import chunked, cycle_of, read_pairs
 from sync_service.engine.stores import Fence, UnitOfWork
 
+_DECLINED = (WriteStatus.DUPLICATE, WriteStatus.NOT_FOUND)
 _UNDER_WAY = (EntryState.LEASED, EntryState.UNKNOWN)
 
 
@@ -285,18 +287,19 @@ def _send(cycle: Cycle, plan_id: int, stream: Stream) -> None:
         for item in queued
         if item.local_id is not None
     }
+    selection = Selection(planned=planned)
     try:
-        push_stream(cycle, stream, Selection(planned=planned))
+        push_stream(cycle, stream, selection)
     except SyncError:
-        _note_answers(cycle, plan_id, stream, whole=False)
+        _note_answers(cycle, plan_id, stream, selection, whole=False)
         raise
-    _note_answers(cycle, plan_id, stream, whole=True)
+    _note_answers(cycle, plan_id, stream, selection, whole=True)
 
 
-def _note_answers(cycle: Cycle, plan_id: int, stream: Stream, *, whole: bool) -> None:
+def _note_answers(cycle: Cycle, plan_id: int, stream: Stream, selection: Selection, *, whole: bool) -> None:
     with cycle.write() as uow:
         queued = _queued(_stored(uow, plan_id), stream)
-        uow.plans.conclude(plan_id, _answers(uow, stream, queued, whole=whole))
+        uow.plans.conclude(plan_id, _answers(uow, stream, queued, selection, whole=whole))
         cycle.probe("resync.answers.before_commit")
         uow.commit()
 
@@ -305,7 +308,9 @@ def _queued(plan: Plan, stream: Stream) -> list[PlanItem]:
     return [item for item in plan.items if item.stream is stream and item.outcome is ItemResult.QUEUED]
 
 
-def _answers(uow: UnitOfWork, stream: Stream, items: Iterable[PlanItem], *, whole: bool) -> dict[int, str]:
+def _answers(
+    uow: UnitOfWork, stream: Stream, items: Iterable[PlanItem], selection: Selection, *, whole: bool
+) -> dict[int, str]:
     """Position → what became of what was sent; nothing for what is still under way. Unless ``whole``, sending broke
     off: what has not left may still leave when the plan is applied again."""
     listed = [item for item in items if item.local_id is not None]
@@ -324,6 +329,8 @@ def _answers(uow: UnitOfWork, stream: Stream, items: Iterable[PlanItem], *, whol
             found[item.position] = f"{ItemResult.REFUSED.value}:{entry.code}"
         elif entry is not None and entry.state is EntryState.WAITING and entry.waiting is not None:
             found[item.position] = f"{ItemResult.REFUSED.value}:waiting_{entry.waiting.value}"
+        elif selection.answers.get(local_id) in _DECLINED:
+            found[item.position] = f"{ItemResult.REFUSED.value}:{selection.answers[local_id].value}"
         elif entry is not None and not whole:
             continue
         elif entry is not None and entry.state is EntryState.RETRY:
