@@ -99,7 +99,7 @@ def _histories(url: Callable[[], str], first: int) -> Iterator[History]:
         history = begin(seed, url())
         try:
             for _ in range(ROUNDS):
-                for _ in range(history.random.randint(2, 8)):
+                for _ in range(history.random.randint(4, 12)):
                     history.random.choice(EDITS)(history)
                 if history.random.random() < 0.3:
                     history.cycle()

@@ -27,10 +27,12 @@ from sync_service.domain.conflicts import ConflictKind, ConflictState, Side
 from sync_service.domain.links import ClosedBy, LinkState
 from sync_service.domain.matches import MatchState
 from sync_service.domain.outbox import AttemptState, EntryState
+from sync_service.domain.plans import ItemResult, PlanAct, PlanKind, PlanState, Target, Why
 from sync_service.domain.policies import OnClash, Owner
 from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
 from sync_service.domain.reports import Outcome, RunStatus, WaitingFor
 from sync_service.domain.streams import SPECS, Stream
+from sync_service.engine import queries_resync_words as resync_words
 from sync_service.engine import queries_words as words
 from sync_service.engine.ports import PersonStatus, Role
 from sync_service.findings import Level
@@ -58,6 +60,12 @@ ENUMS: tuple[type[Enum], ...] = (
     ReleaseCase,
     ReleaseState,
     StepKind,
+    PlanKind,
+    PlanState,
+    PlanAct,
+    ItemResult,
+    Target,
+    Why,
     EntryState,
     AttemptState,
     LinkState,
@@ -78,6 +86,12 @@ SPOKEN: dict[type[Enum], Mapping[Any, str]] = {
     ReleaseCase: words.RELEASE_CASES,
     ReleaseState: words.RELEASE_STATES,
     StepKind: words.STEPS,
+    PlanKind: resync_words.PLAN_KINDS,
+    PlanState: resync_words.PLAN_STATES,
+    PlanAct: resync_words.PLAN_ACTS,
+    ItemResult: resync_words.RESULTS,
+    Target: resync_words.TARGETS,
+    Why: resync_words.WHY,
     Level: LEVELS,
 }
 

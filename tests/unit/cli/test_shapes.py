@@ -13,7 +13,14 @@ import typer
 from sync_service.cli.app import app
 from sync_service.cli.exit_codes import ExitCode
 from sync_service.domain.streams import Stream
-from sync_service.engine import queries, queries_conflicts, queries_matches, queries_quarantine, queries_releases
+from sync_service.engine import (
+    queries,
+    queries_conflicts,
+    queries_matches,
+    queries_quarantine,
+    queries_releases,
+    queries_resync,
+)
 from sync_service.engine.queries_runs import RunRow
 from tests.unit.cli.office import Office
 from tests.unit.cli.test_deciding import arrived, doubtful, poisoned
@@ -39,6 +46,10 @@ VIEWS = (
     queries_quarantine.QuarantineGroup,
     queries_quarantine.QuarantineRow,
     queries_quarantine.QuarantineView,
+    queries_resync.PlanRow,
+    queries_resync.PlanView,
+    queries_resync.PlanItemView,
+    queries_resync.PlanFieldView,
 )
 
 
