@@ -31,6 +31,7 @@ from tests.databases import PostgresServer
 OF_PUSH = [point for point in POINTS if point.startswith("push.")]
 OF_RECONCILE = [point for point in POINTS if point.startswith("reconcile.")]
 OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
+OF_RESYNC = [point for point in POINTS if point.startswith("resync.")]  # test_resync.py
 # Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
 LATER_PASSINGS = [*(f"push.after_send:{n}" for n in range(2, 7)), "push.before_send:5", "pull.page.after_commit:4"]
 # Points a smooth run does not pass.
@@ -65,7 +66,9 @@ def test_the_points_are_found() -> None:
     assert set(TROUBLE) <= set(POINTS)
 
 
-@pytest.mark.parametrize("point", [*(p for p in POINTS if p not in OF_IMPORT + OF_RECONCILE), *LATER_PASSINGS])
+@pytest.mark.parametrize(
+    "point", [*(p for p in POINTS if p not in OF_IMPORT + OF_RECONCILE + OF_RESYNC), *LATER_PASSINGS]
+)
 def test_a_killed_sync_is_finished_by_the_next(point: str, agreed: Path, expected: Portrait, tmp_path: Path) -> None:
     """SQLite: what the killed run left behind is picked up, wherever it died."""
     with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
