@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -184,6 +184,8 @@ READS: dict[str, Callable[[SqlUnitOfWork, list[LocalId]], object]] = {
     "candidates": lambda u, ids: u.releases.candidates(),
     "departures": lambda u, ids: u.releases.departures(),
     "cases": lambda u, ids: u.releases.by_student(ids),
+    "due of some": lambda u, ids: u.outbox.claim(Stream.STUDENTS, len(ids), datetime.now(UTC), only=ids),
+    "rows in order": lambda u, ids: u.plans.local_ids(Stream.STUDENTS, after=LocalId(0), limit=len(ids)),
     "claim": lambda u, ids: u.journal.claim(Stream.STUDENTS, len(ids)),
 }
 

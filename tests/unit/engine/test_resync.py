@@ -14,6 +14,7 @@ from sync_service.domain.conflicts import Side
 from sync_service.domain.errors import AlreadyRunning, DecisionError, OutcomeUnknown, TransientError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.plans import ItemResult, Plan, PlanKind, PlanState, Scope
+from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine import resolve
 from sync_service.engine.resync import make_plan
@@ -141,6 +142,23 @@ def test_children_are_planned_with_the_parents_they_need(world: World) -> None:
     assert done.results().keys() <= {"applied", "sent"}
     assert [(row["student_id"], row["lesson_id"]) for row in world.rows("marks")] == [(here, 1)]
     assert plan(world).items == ()
+
+
+@on_sqlite
+def test_a_plan_costs_the_same_statements_for_a_few_records_and_for_many(world: World) -> None:
+    """Up to a chunk of records; what would be written in the end is one statement too."""
+    pupil, _ = agreed(world, marks=3)
+    world.remote.page_size = 1000
+    counts = []
+    for more in (10, 300):
+        for n in range(more):
+            place = more * 1000 + n
+            values: Values = {"student_id": pupil, "lesson_id": "lessons-3", "value": "4", "weight": 1}
+            world.remote.create(Stream.MARKS, {**values, "position": place})
+        with statements(world) as seen:
+            assert len(plan(world, Stream.MARKS).items) >= more
+        counts.append(len(seen) - sum(one.startswith("INSERT INTO plan_items") for one in seen))
+    assert counts[0] == counts[1]
 
 
 @on_sqlite
