@@ -7,6 +7,7 @@
     send     of what is due only the plan's entries, if they would leave exactly as planned
     result   per item, in the transaction that wrote it or after its answer
 
+The mass-change guard is not asked: a plan never deletes, and a person has approved its items one by one.
 A killed application goes on with the items that have no last word; nothing is done twice.
 """
 

@@ -78,7 +78,7 @@ def stale_plans_are_refused(count: int, url: Callable[[], str], *, first: int = 
             _change(history, item)
         before = _sides(history.world)
         refused += len(changed)
-        if history.random.random() < 0.1:
+        if plan.plan_id % 5 == 0:
             history.world.clock.sleep(30 * 60)
             _must_refuse(history, plan)
             assert _sides(history.world) == before
@@ -107,6 +107,8 @@ def _histories(url: Callable[[], str], first: int) -> Iterator[History]:
                         history.random.choice(EDITS)(history)
                 if history.random.random() < 0.3:
                     history.person_resolves()
+                if history.random.random() < 0.2:
+                    history.person_undoes()
                 yield history
         finally:
             history.world.db.close()
