@@ -31,7 +31,7 @@ from tests.databases import PostgresServer
 OF_PUSH = [point for point in POINTS if point.startswith("push.")]
 OF_RECONCILE = [point for point in POINTS if point.startswith("reconcile.")]
 OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
-OF_RESYNC = [point for point in POINTS if point.startswith("resync.")]  # test_resync.py
+OF_RESYNC = [point for point in POINTS if point.startswith("resync.")]  # test_kill_resync.py
 # Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
 LATER_PASSINGS = [*(f"push.after_send:{n}" for n in range(2, 7)), "push.before_send:5", "pull.page.after_commit:4"]
 # Points a smooth run does not pass.
