@@ -16,7 +16,7 @@ from sync_service.domain.links import RemoteId
 from sync_service.domain.plans import ItemResult, Plan, PlanKind, PlanState, Scope
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
-from sync_service.engine import resolve
+from sync_service.engine import resolve, undo
 from sync_service.engine.resync import make_plan
 from sync_service.engine.resync_apply import apply_plan
 from tests.unit.engine.resyncs import (
@@ -475,7 +475,7 @@ def test_the_region_is_right(world: World) -> None:
     (case,) = world.rows("conflicts")
     assert (case["state"], case["decided_by"]) == ("resolved", "petrova")
     assert plan(world).items == ()
-    resolve.undo(world.desk(), case["id"])
+    undo.undo(world.desk(), case["id"])
     assert card(world)["address"] == "ул. Мира, 1"
 
 
