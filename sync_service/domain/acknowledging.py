@@ -155,16 +155,17 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     actions.link_changes.append(
         LinkChange(link_id=link.link_id, version=ack.version, change_version=ack.change_version, base=final)
     )
-    names = [n for n in final.local if (final.local[n], final.remote[n]) != _pair(link.base, n)]
+    # A base that is taken back is told as a whole: what was never agreed cannot be told field by field.
+    names = [n for n in final.local if undoing or (final.local[n], final.remote[n]) != _pair(link.base, n)]
     moved = Snapshot({n: final.local[n] for n in names}, {n: final.remote[n] for n in names})
     actions.audit.append(
         AuditItem(
             stream=page.stream,
-            act=Act.ACK,
+            act=Act.UNDO if undoing else Act.ACK,
             local_id=link.local_id,
             remote_id=link.remote_id,
             student_id=student_of(page.stream, link.local_id, row),
-            base_local=moved.local or None,
+            base_local=moved.local if undoing else moved.local or None,
             base_remote=None if moved.local == moved.remote else moved.remote,
             before={n: row.get(n) for n in merged.pull} or None,
         )

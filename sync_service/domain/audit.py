@@ -38,8 +38,9 @@ class Act(StrEnum):
 @dataclass(slots=True, kw_only=True)  # not frozen: one per record of a bulk page, see streams.RemoteRecord
 class AuditItem:
     """One touched record. ``base_local``/``base_remote`` are the fields whose base moved, with their new
-    values: replaying them in order gives the current base of every live link. ``before`` holds what a write
-    replaced in staging."""
+    values: replaying them in order gives the current base of every live link; those of an ``undo`` are the whole
+    base, because an undone decision may leave fields without one. ``before`` holds what a write replaced in
+    staging."""
 
     stream: Stream
     act: Act

@@ -1,0 +1,42 @@
+"""The audit journal replays to the current base of every live link, whatever was decided and taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_service.domain.conflicts import Choice, Side
+from sync_service.domain.streams import Stream
+from sync_service.engine.resolve import choose_all, resolve, undo
+from tests.simulation.replay import journal_problems
+from tests.unit.engine.test_conflicts import cases
+from tests.unit.engine.test_stale_decisions import one_mark
+from tests.unit.engine.world import PUPIL, World, furnish
+
+
+@pytest.mark.parametrize("side", [Side.GIS, Side.LOCAL])
+def test_after_a_decision_about_a_deletion(world: World, side: Side) -> None:
+    """A mark deleted here and edited there: what the decision took as known is in the journal."""
+    _, _, mark = one_mark(world)
+    world.delete("marks", world.rows("marks")[0]["id"])
+    world.remote.edit(Stream.MARKS, mark, value="2")
+    world.sync()
+    (case,) = cases(world)
+    resolve(world.desk(), case.conflict_id, [Choice(group="*", side=side)], stamp=case.stamp)
+    assert list(journal_problems(world)) == []
+    world.sync()
+    assert list(journal_problems(world)) == []
+
+
+def test_after_an_undone_first_meeting(world: World) -> None:
+    """The sides never agreed on the phone; the decision was sent and taken back: no base again, in both."""
+    furnish(world.remote)
+    world.insert("students", **PUPIL, phone="+79001112233", incomplete=False)
+    world.remote.create(Stream.STUDENTS, {**PUPIL, "phone": "+79001112244"})
+    world.sync()
+    (case,) = cases(world)
+    resolve(world.desk(), case.conflict_id, choose_all(case, Side.LOCAL), stamp=case.stamp)
+    world.sync()
+    undo(world.desk(), case.conflict_id)
+    world.sync()
+    assert [c.conflict_id for c in cases(world)] == [case.conflict_id]
+    assert list(journal_problems(world)) == []
