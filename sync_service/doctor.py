@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync_service.doctor_region import examine_region
-from sync_service.domain.errors import ConfigError, SyncError
+from sync_service.domain.errors import ConfigError, DatabaseDamaged, SyncError
 from sync_service.findings import Finding, Level, error, ok, warning
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 LITTLE_SPACE = 1024 * MIB
 NO_SPACE = 100 * MIB
+RESTORE = "Остановите службу, отложите файл и верните резервную копию; сами ничего не удаляйте."
 
 
 def check_settings(settings: Settings) -> list[Finding]:
@@ -154,7 +155,12 @@ def _open(settings: Settings, findings: list[Finding], *, fix: bool) -> SqlDatab
     engine = create(settings.database_url)
     try:
         schema = _schema(engine)
-        findings += [schema, *(_triggers(engine, fix=fix) if schema.level is Level.OK else [])]
+        findings += [schema, *_damage(engine)]
+        findings += _triggers(engine, fix=fix) if schema.level is Level.OK else []
+    except DatabaseDamaged as damaged:
+        findings.append(error("database", f"Файл базы данных повреждён: {damaged}.", RESTORE))
+        engine.dispose()
+        return None
     except SyncError as away:
         findings.append(error("database", str(away), "Проверьте database_url и что сервер базы данных запущен."))
         engine.dispose()
@@ -178,6 +184,13 @@ def _schema(engine: Engine) -> Finding:
         f"Версия схемы {found}, а этой программе нужна {HEAD}.",
         "Выполните ecp-sync migrate; если не поможет, обновите ecp-sync.",
     )
+
+
+def _damage(engine: Engine) -> list[Finding]:
+    from sync_service.persistence.health import damage
+
+    broken = damage(engine)
+    return [] if broken is None else [error("database", f"Файл базы данных повреждён: {broken}.", RESTORE)]
 
 
 def _triggers(engine: Engine, *, fix: bool) -> list[Finding]:

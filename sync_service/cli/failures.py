@@ -16,6 +16,7 @@ from sync_service.domain.errors import (
     ConfigError,
     ContractError,
     CursorExpired,
+    DatabaseDamaged,
     DecisionError,
     FatalError,
     LeaseLost,
@@ -131,6 +132,8 @@ def _sentence(error: SyncError) -> str:
             return "Запись в ГИС изменилась. Повторите сверку."
         case RecordError():
             return "Запись не подходит. Исправьте её в базе школы."
+        case DatabaseDamaged():
+            return "Файл базы данных повреждён; ничего не отправлено. Остановите службу и верните резервную копию."
         case FatalError():
             return "Работа остановлена. Запустите ecp-sync doctor."
         case _:

@@ -18,6 +18,7 @@
     ├── StopRequested       the process was asked to end: stop at this page boundary
     │   └── BlackoutBegan   … or the hours have begun in which nothing may run
     └── FatalError          stop the run
+        └── DatabaseDamaged … our own database file is broken: nothing is sent on the word of what is left of it
 
 Messages carry identifiers, the reason and the next step; never personal data and never response bodies.
 """
@@ -115,3 +116,7 @@ class BlackoutBegan(StopRequested):
 
 class FatalError(SyncError):
     """The run cannot go on."""
+
+
+class DatabaseDamaged(FatalError):
+    """Our own database file is broken; a backup must take its place before anything goes on."""

@@ -3,8 +3,8 @@
     changeVersion → pull parents first → compare what is due → place cells of class reports → capture
     → release watch → push → report
 
-A stream that fails does not stop the others, except where nobody can go on: no login, lost lease, a request
-to stop. Whatever was durable before stays.
+A stream that fails does not stop the others, except where nobody can go on: no login, lost lease, a damaged
+database, a request to stop. Whatever was durable before stays.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import ParamSpec
 
 from sync_service.domain.errors import (
     BlackoutBegan,
+    DatabaseDamaged,
     LeaseLost,
     LoginNeeded,
     StopRequested,
@@ -39,7 +40,7 @@ from sync_service.engine.telling import tell_people
 P = ParamSpec("P")
 
 # Reasons that end the whole cycle; anything else ends its stream only.
-FATAL = (LoginNeeded, LeaseLost, StopRequested)
+FATAL = (LoginNeeded, LeaseLost, StopRequested, DatabaseDamaged)
 
 
 class Direction(StrEnum):

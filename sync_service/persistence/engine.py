@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sync_service.domain.errors import ConfigError, DatabaseBusy, FatalError
+from sync_service.domain.errors import ConfigError, DatabaseBusy, DatabaseDamaged, FatalError
 
 BUSY_SECONDS = 30
 CACHE_KIB = 32 * 1024
@@ -30,6 +30,8 @@ CHECKPOINT_PAGES = 8000  # 32 MiB of log before a checkpoint: fewer rewrites of 
 
 # SQLSTATEs after which the same transaction may succeed: serialization, deadlock, lock timeout, lost connection.
 _RETRY_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
+# SQLite: a page that is none, a file that is no database. SQLSTATEs: data and index corrupted.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 
 
 def parse_url(text: str) -> URL:
@@ -154,4 +156,6 @@ def _translate(error: DBAPIError) -> DatabaseBusy | FatalError:
         return DatabaseBusy(f"the database is busy or unreachable ({code}); nothing was written, try again")
     if code == "OperationalError":  # psycopg without an SQLSTATE: the server could not be reached
         return DatabaseBusy("the database cannot be reached; check database_url and that the server runs")
+    if code.startswith(_DAMAGED):
+        return DatabaseDamaged(f"the database file is damaged ({code}); nothing was written, restore a backup")
     return FatalError(f"the database refused a statement ({code}); nothing was written, run doctor")
