@@ -86,14 +86,14 @@ class SqliteTemplate:
     """A migrated file that each test copies."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "template.sqlite"
-        made = with_school(f"sqlite:///{self._file}", create=True)
+        self.path = folder / "template.sqlite"
+        made = with_school(f"sqlite:///{self.path}", create=True)
         made.database.close()
         self._numbers = count(1)
 
     def copy(self, folder: Path) -> str:
         target = folder / f"school-{next(self._numbers)}.sqlite"
-        shutil.copyfile(self._file, target)
+        shutil.copyfile(self.path, target)
         return f"sqlite:///{target}"
 
 

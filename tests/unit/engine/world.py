@@ -145,7 +145,12 @@ class World:
 def build(url: str, *, create: bool = False) -> World:
     """A world on the migrated database at ``url``; ``create`` migrates an empty one first."""
     clock = FixedClock()
-    db = open_database(url, create=create, durable=False, now=clock.now)
+    return world_on(open_database(url, create=create, durable=False, now=clock.now), clock)
+
+
+def world_on(db: SqlDatabase, clock: FixedClock | None = None) -> World:
+    """A world on an open database."""
+    clock = clock or FixedClock()
     school_id = db.schools.ensure("school-900", name="Школа № 900", organization_id="school-1")
     school = School(school_id=school_id, code="school-900", name="Школа № 900", organization_id=RemoteId("school-1"))
     remote = MemoryRemote(clock, organization_id="school-1", page_size=50)

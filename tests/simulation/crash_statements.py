@@ -1,0 +1,361 @@
+"""kill -9 of the real process: at each of its commits, and at random moments (statements 9 and 10).
+
+The day is the busy one of tests/acceptance/working_day; a process is killed right before or right after its N-th
+commit, or at a named point around a request. Then the next run must find a sound database, be ready soon, and
+bring both sides to what they hold after a day without a kill.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import text
+
+from sync_service.persistence import open_database
+from tests.acceptance.agreement import Portrait, disagreements
+from tests.acceptance.office import Office, office, region
+from tests.acceptance.processes import Process
+from tests.acceptance.working_day import (
+    PAGE_SIZE,
+    agreed_database,
+    assert_everything_arrived,
+    copied,
+    edit_both_sides,
+    import_files,
+    undisturbed,
+    write_files,
+)
+from tests.simulation.databases import Databases
+from tests.simulation.upgrade_statements import first_schema
+
+AROUND_A_REQUEST = [*(f"push.before_send:{n}" for n in range(1, 7)), *(f"push.after_send:{n}" for n in range(1, 7))]
+READY_SECONDS = 10
+OLD_PUPILS = 100
+OLD_CONFIG = """
+database_url = "{url}"
+
+[[schools]]
+code = "s"
+name = "S"
+organization_id = "o"
+base_url = "http://127.0.0.1:9"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What is killed: the work before it, its arguments, and the proof that nothing was lost or doubled."""
+
+    name: str
+    prepare: Callable[[Office], list[str]]
+    verify: Callable[[Office, Portrait], None]
+    points: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Kills:
+    """What a sweep has found."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    longest: float = 0.0
+
+    def add(self, name: str, ready: float) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.longest = max(self.longest, ready)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+        return f"{self.total:,} kills ({parts}), 0 lost, 0 doubled, ready again in {self.longest:.1f} s at most"
+
+
+def _prepare_sync(made: Office) -> list[str]:
+    made.region.admin("POST", "settings", {"idempotency": "ignored"})
+    files = write_files(made)
+    edit_both_sides(made)
+    import_files(made, files)
+    return ["sync"]
+
+
+def _prepare_import(made: Office) -> list[str]:
+    made.region.admin("POST", "settings", {"idempotency": "ignored"})
+    files = write_files(made)
+    edit_both_sides(made)
+    return ["import", str(files.pupils)]
+
+
+def _verify_day(made: Office, expected: Portrait) -> None:
+    made.settle()
+    assert_everything_arrived(made, expected)
+
+
+def _verify_import(made: Office, expected: Portrait) -> None:
+    """The file went in whole or not at all; importing all of them again doubles nothing."""
+    import_again(made)
+    _verify_day(made, expected)
+
+
+def import_again(made: Office) -> None:
+    for path in sorted(made.folder.iterdir(), key=lambda p: p.stat().st_mtime_ns):
+        if path.suffix in (".csv", ".xlsx"):
+            made.service.import_file(made.school(), path, actor="secretary")
+
+
+def _prepare_resolve(made: Office) -> list[str]:
+    card = made.dump("students")[0]
+    edit = {"stream": "students", "items": [{"id": card["id"], "changes": {"address": "ул. Новая, 1"}}]}
+    made.region.admin("POST", "edit", edit)
+    row = made.local_id("students", card["id"])
+    made.sql("UPDATE students SET address = 'ул. Старая, 2' WHERE id = :id", id=row)
+    made.sync()
+    (case,) = made.sql("SELECT id FROM conflicts WHERE state = 'open'")
+    return ["conflicts", "resolve", str(case["id"]), "--take", "school", "--as", "ivanova"]
+
+
+def _verify_resolve(made: Office, expected: Portrait) -> None:
+    """Decided or not decided; when not, the case still stands and can be decided."""
+    if cases := made.sql("SELECT id FROM conflicts WHERE state = 'open'"):
+        made.must("conflicts", "resolve", str(cases[0]["id"]), "--take", "school", "--as", "ivanova")
+    made.settle()
+    assert disagreements(made) == []
+    assert [one["address"] for one in made.dump("students")].count("ул. Старая, 2") == 1
+
+
+SYNC = Command(name="sync", prepare=_prepare_sync, verify=_verify_day, points=tuple(AROUND_A_REQUEST))
+# The commands of a resync join this list when they exist: prepare a plan, kill «resync apply», verify the day.
+ON_AN_AGREED_DAY = (
+    SYNC,
+    Command(name="import", prepare=_prepare_import, verify=_verify_import),
+    Command(name="resolve", prepare=_prepare_resolve, verify=_verify_resolve),
+)
+
+
+def statement_09(count: int, databases: Databases) -> str:
+    """At most ``count`` kills per engine, spread evenly over all commit points of all commands."""
+    kills = Kills()
+    with tempfile.TemporaryDirectory(prefix="ecp-sync-kills-") as folder:
+        sweep = _Sweep(Path(folder), databases)
+        sweep.run("SQLite", sweep.on_sqlite, count, kills)
+        sweep.migrate("SQLite", sweep.old_file, kills)
+        if databases.has_server:
+            sweep.run("PostgreSQL", sweep.on_postgres, count, kills)
+            sweep.migrate("PostgreSQL", sweep.old_server, kills)
+    assert kills.longest <= READY_SECONDS * 3, str(kills)  # a loaded machine is no defect; the figure is reported
+    return str(kills)
+
+
+class _Sweep:
+    def __init__(self, folder: Path, databases: Databases) -> None:
+        self._folder = folder
+        self._databases = databases
+        (folder / "agreed").mkdir()
+        (folder / "day").mkdir()
+        self._agreed = agreed_database(folder / "agreed")
+        self._expected = undisturbed(self._agreed, folder / "day")
+
+    @contextmanager
+    def on_sqlite(self) -> Iterator[Office]:
+        with (
+            self._place() as here,
+            region() as door,
+            office(door, here, url=copied(self._agreed, here), page_size=PAGE_SIZE) as made,
+        ):
+            yield made
+
+    @contextmanager
+    def on_postgres(self) -> Iterator[Office]:
+        with (
+            self._place() as here,
+            self._databases.on_server() as url,
+            region() as door,
+            office(door, here, url=url, page_size=PAGE_SIZE) as made,
+        ):
+            made.settle()
+            yield made
+
+    @contextmanager
+    def _place(self) -> Iterator[Path]:
+        here = self._folder / "here"
+        here.mkdir()
+        try:
+            yield here
+        finally:
+            shutil.rmtree(here)
+
+    def run(
+        self, engine: str, offices: Callable[[], AbstractContextManager[Office]], most: int, kills: Kills
+    ) -> None:
+        plans: list[tuple[Command, tuple[str, ...]]] = []
+        for command in ON_AN_AGREED_DAY:
+            with offices() as made:
+                commits = _commits(_dying(made, "count", 0, command.prepare(made)))
+            plans += [
+                (command, ("commit", when, str(n))) for n in range(1, commits + 1) for when in ("before", "after")
+            ]
+            plans += [(command, ("point", point)) for point in command.points]
+        for command, how in plans[:: max(1, len(plans) // most)]:
+            with offices() as made:
+                arguments = command.prepare(made)
+                _killed(made, how, arguments)
+                _sound(made)
+                kills.add(f"{command.name} on {engine}", _ready(made))
+                try:
+                    command.verify(made, self._expected)
+                except AssertionError as error:
+                    raise AssertionError(f"{engine}, {command.name} killed at {how}: {error}") from error
+
+    @contextmanager
+    def old_file(self) -> Iterator[tuple[Path, str]]:
+        with self._place() as here:
+            yield here, f"sqlite:///{here / 'old.sqlite'}"
+
+    @contextmanager
+    def old_server(self) -> Iterator[tuple[Path, str]]:
+        with self._place() as here, self._databases.on_server(empty=True) as url:
+            yield here, url
+
+    def migrate(
+        self, engine: str, places: Callable[[], AbstractContextManager[tuple[Path, str]]], kills: Kills
+    ) -> None:
+        """The upgrade of an old database is killed before and after its commits, and completed afterwards."""
+        with places() as (here, url):
+            commits = _commits(_upgrading(here, url, "count", 0))
+        for number in range(1, commits + 1):
+            for when in ("before", "after"):
+                with places() as (here, url):
+                    process = _upgrading(here, url, when, number)
+                    assert process.wait() == -signal.SIGKILL, process.words()
+                    process.close()
+                    begun = time.monotonic()
+                    last = _upgrading(here, url, "count", 0, fresh=False)
+                    assert last.wait() == 0, last.words()
+                    last.close()
+                    kills.add(f"migrate on {engine}", time.monotonic() - begun)
+                    database = open_database(url)
+                    with database.engine.connect() as connection:
+                        assert connection.execute(text("SELECT count(*) FROM students")).scalar() == OLD_PUPILS
+                    database.close()
+
+
+def _upgrading(here: Path, url: str, when: str, number: int, *, fresh: bool = True) -> Process:
+    if fresh:
+        first_schema(url, OLD_PUPILS)
+        (here / "config.toml").write_text(OLD_CONFIG.format(url=url), encoding="utf-8")
+    program = (sys.executable, "-m", "tests.acceptance.dying", "0", when, str(number), "migrate")
+    return Process(program, cwd=here)
+
+
+def _dying(made: Office, when: str, number: int, arguments: list[str]) -> Process:
+    program = (sys.executable, "-m", "tests.acceptance.dying", str(made.clock.seconds_ahead), when, str(number))
+    return Process((*program, *arguments), cwd=made.folder)
+
+
+def _commits(process: Process) -> int:
+    """How many commits a process that is not killed makes; it is waited for."""
+    process.wait()
+    found = re.search(r"commits: (\d+)", "".join(process.err))
+    process.close()
+    assert found, process.words()
+    return int(found[1])
+
+
+def _killed(made: Office, how: tuple[str, ...], arguments: list[str]) -> None:
+    if how[0] == "point":
+        code = made.run(*arguments, environment={"ECP_SYNC_CRASH_AT": how[1]}).code
+    else:
+        process = _dying(made, how[1], int(how[2]), arguments)
+        code = process.wait()
+        process.close()
+    assert code == -signal.SIGKILL, f"{how} was not passed: {code}"
+
+
+def _sound(made: Office) -> None:
+    """The database opens, holds together, and the journal's chain is whole."""
+    if made.engine.dialect.name == "sqlite":
+        with made.engine.connect() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    with made.service.db.read(made.school().school_id) as uow:
+        assert uow.audit.verify() is None
+
+
+def _ready(made: Office) -> float:
+    """Seconds until the next run has done its work, waits for the dead holder's lease included."""
+    begun = made.clock.monotonic()
+    made.sync()
+    return made.clock.monotonic() - begun
+
+
+# --- random moments ------------------------------------------------------------------------------------------------
+
+
+def statement_10(count: int, databases: Databases, seed: int = 0) -> int:
+    """One school, ``count`` runs killed at random moments while both sides go on editing; then both agree."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="ecp-sync-soak-") as folder:
+        (Path(folder) / "agreed").mkdir()
+        (Path(folder) / "soak").mkdir()
+        agreed, here = agreed_database(Path(folder) / "agreed"), Path(folder) / "soak"
+        with region() as door, office(door, here, url=copied(agreed, here), page_size=PAGE_SIZE) as made:
+            made.region.admin("POST", "settings", {"idempotency": "ignored"})
+            cards = [(card["id"], made.local_id("students", card["id"])) for card in made.dump("students")]
+            whole = _duration(made)
+            for number in range(count):
+                _edit(made, chance, cards, number)
+                _kill_at_random(made, chance, whole)
+                if number % 10 == 9:
+                    _sound(made)
+                made.clock.sleep(3600)
+            before = len(made.dump("marks"))
+            made.settle()
+            assert disagreements(made) == [], disagreements(made)[:5]
+            _sound(made)
+            added = made.sql("SELECT count(*) AS n FROM marks WHERE comment LIKE 'soak %'")[0]["n"]
+            named = [one["comment"] for one in made.dump("marks") if str(one.get("comment")).startswith("soak ")]
+            assert len(named) == len(set(named)) == added == count, f"{added} of {count} marks, {len(named)} there"
+            assert len(made.dump("marks")) >= before
+    return count
+
+
+def _duration(made: Office) -> float:
+    begun = time.monotonic()
+    made.must("sync")
+    return time.monotonic() - begun
+
+
+def _edit(made: Office, chance: random.Random, cards: list[tuple[str, int]], number: int) -> None:
+    """Different cards on the two sides, so that nothing contradicts; one new mark with a name of its own."""
+    theirs, ours = chance.sample(range(len(cards)), 2)
+    changes = {"address": f"ул. Новая, д. {number}"}
+    made.region.admin("POST", "edit", {"stream": "students", "items": [{"id": cards[theirs][0], "changes": changes}]})
+    made.sql("UPDATE students SET email = :e WHERE id = :id", e=f"e{number}@example.ru", id=cards[ours][1])
+    made.sql(
+        "INSERT INTO marks (school_id, student_id, lesson_id, value, position, comment)"
+        " SELECT m.school_id, m.student_id, m.lesson_id, '5', 100 + :n, :comment FROM marks m"
+        " JOIN lessons l ON l.id = m.lesson_id WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20' ORDER BY m.id"
+        " LIMIT 1",
+        n=number,
+        comment=f"soak {number}",
+    )
+
+
+def _kill_at_random(made: Office, chance: random.Random, whole: float) -> None:
+    """Between the start of the interpreter and the usual end of the run."""
+    process = made.start("sync")
+    try:
+        process.wait(chance.uniform(0.3, 1.1) * whole)
+    except AssertionError:  # it did not end by then, as expected
+        process.kill()
+        process.wait()

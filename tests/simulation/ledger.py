@@ -1,0 +1,89 @@
+"""Every edit of a history, so that in the end each can be found again: in the final state, or decided about.
+
+An edit names the side, the record, the field, the value and what stood there before: whoever replaces a value
+that was in sight has superseded it; whoever did not see it has made a conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync_service.domain.streams import Stream
+
+LOCAL, GIS = "local", "gis"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """``step`` orders all edits of a history."""
+
+    step: int
+    value: Any
+    before: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    step: int
+    before: Mapping[str, Any]
+
+
+Key = tuple[str, Stream, str]  # side, stream, id of the record on that side
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What people and other programs did on either side; what the engine wrote is not in it."""
+
+    edits: dict[Key, dict[str, list[Edit]]] = field(default_factory=dict)
+    made: set[Key] = field(default_factory=set)
+    removed: dict[Key, Removal] = field(default_factory=dict)
+    steps: int = 0
+
+    def create(self, side: str, stream: Stream, record: object, values: Mapping[str, Any]) -> None:
+        """An empty field says nothing: the other side may fill it."""
+        key = side, stream, str(record)
+        self.made.add(key)
+        self.change(side, stream, record, {n: v for n, v in values.items() if v is not None}, {})
+
+    def change(
+        self, side: str, stream: Stream, record: object, values: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> None:
+        self.steps += 1
+        fields = self.edits.setdefault((side, stream, str(record)), {})
+        for name, value in values.items():
+            if name not in before or before[name] != value:
+                fields.setdefault(name, []).append(Edit(step=self.steps, value=value, before=before.get(name)))
+
+    def remove(self, side: str, stream: Stream, record: object, before: Mapping[str, Any]) -> None:
+        self.steps += 1
+        self.removed[side, stream, str(record)] = Removal(step=self.steps, before=dict(before))
+
+    def last(self, side: str, stream: Stream, records: set[str]) -> dict[str, Edit]:
+        """Field → the last edit of this side, over all records that stand for one thing."""
+        found: dict[str, Edit] = {}
+        for record in records:
+            for name, edits in self.edits.get((side, stream, record), {}).items():
+                if name not in found or edits[-1].step > found[name].step:
+                    found[name] = edits[-1]
+        return found
+
+    def saw(self, side: str, stream: Stream, records: set[str], name: str, edit: Edit) -> list[Any]:
+        """The values of a field that this side replaced after ``edit``: those it had in sight."""
+        every = (self.edits.get((side, stream, record), {}).get(name, ()) for record in records)
+        return [later.before for edits in every for later in edits if later.step > edit.step]
+
+    def returned(self, side: str, stream: Stream, records: set[str], name: str, edit: Edit) -> bool:
+        """Whether ``edit`` gave the field a value back that this side had replaced before."""
+        return any(
+            earlier.before == edit.value
+            for record in records
+            for earlier in self.edits.get((side, stream, record), {}).get(name, ())
+            if earlier.step < edit.step
+        )
+
+    def removals(self, side: str, stream: Stream, records: set[str]) -> list[Removal]:
+        keys = ((side, stream, record) for record in records)
+        return [self.removed[key] for key in keys if key in self.removed]

@@ -1,0 +1,104 @@
+"""What people decide in a history, and what they take back."""
+
+from __future__ import annotations
+
+from sync_service.domain.actions import DELETE_KINDS
+from sync_service.domain.conflicts import Choice, Conflict, Side
+from sync_service.domain.errors import DecisionError, SyncError
+from sync_service.domain.links import LocalId
+from sync_service.domain.matches import MatchState
+from sync_service.domain.releases import OPEN_STATES, ReleaseState, StepKind
+from sync_service.domain.streams import Stream
+from sync_service.engine import decide_matches, decide_quarantine, decide_releases, resolve, undo
+from tests.simulation.state import History
+
+
+def resolves(history: History) -> None:
+    with history.world.db.read(history.world.school.school_id) as uow:
+        cases = uow.conflicts.cases()
+    if case := history.one(cases):
+        decide(history, case)
+
+
+def decide(history: History, case: Conflict, side: Side | None = None) -> None:
+    desk = history.world.desk()
+    side = side or history.random.choice((Side.LOCAL, Side.GIS))
+    if case.kind in DELETE_KINDS:
+        choices: tuple[Choice, ...] = (Choice(group="*", side=side),)
+    else:
+        choices = resolve.choose_all(case, side)
+    try:
+        resolve.resolve(desk, case.conflict_id, choices, stamp=case.stamp)
+        history.say(f"person resolves {case.conflict_id} for {side.value}")
+    except DecisionError as error:
+        history.say(f"decision refused: {error}")
+
+
+def undoes(history: History) -> None:
+    with history.world.db.read(history.world.school.school_id) as uow:
+        cases = uow.conflicts.cases(state="resolved")
+    if case := history.one(cases):
+        try:
+            undo.undo(history.world.desk(), case.conflict_id)
+            history.say(f"person undoes {case.conflict_id}")
+        except DecisionError as error:
+            history.say(f"undo refused: {error}")
+
+
+def matches(history: History) -> None:
+    """The same child, another child, either taken back, or two cards separated."""
+    desk = history.world.desk()
+    with history.world.db.read(history.world.school.school_id) as uow:
+        cases = uow.matches.cases(state=None)
+    unanswered = [case for case in cases if case.state is MatchState.OPEN]
+    answered = [case for case in cases if case.state in (MatchState.CONFIRMED, MatchState.REJECTED)]
+    try:
+        if unanswered:
+            case = history.random.choice(unanswered)
+            if history.random.random() < 0.5:
+                decide_matches.confirm(desk, case.case_id, case.candidates[0].local_id)
+                history.say(f"person confirms match {case.case_id}")
+            else:
+                decide_matches.reject(desk, case.case_id)
+                history.say(f"person rejects match {case.case_id}")
+        elif answered and history.random.random() < 0.3:
+            case = history.random.choice(answered)
+            decide_matches.undo(desk, case.case_id)
+            history.say(f"person undoes match {case.case_id}")
+        elif history.random.random() < 0.2 and (row := history.row(Stream.STUDENTS)):
+            decide_matches.unlink(desk, Stream.STUDENTS, LocalId(row["id"]))
+            history.say(f"person unlinks student {row['id']}")
+    except DecisionError as error:
+        history.say(f"decision refused: {error}")
+
+
+def works_on_releases(history: History) -> None:
+    desk = history.world.desk()
+    with history.world.db.read(history.world.school.school_id) as uow:
+        cases = uow.releases.cases()
+    case = history.one(cases)
+    if case is None:
+        return
+    try:
+        if case.state is ReleaseState.WITHDRAWN:
+            decide_releases.reopen(desk, case.release_id)
+            history.say(f"person reopens case {case.release_id}")
+        elif case.state in OPEN_STATES and history.random.random() < 0.3:
+            decide_releases.close(desk, case.release_id)
+            history.say(f"person closes case {case.release_id}")
+        else:
+            decide_releases.log_step(desk, case.release_id, StepKind.CALL, "обещали завтра")
+            history.say(f"person phones about case {case.release_id}")
+    except DecisionError as error:
+        history.say(f"decision refused: {error}")
+
+
+def retries_quarantine(history: History) -> None:
+    with history.world.db.read(history.world.school.school_id) as uow:
+        items = uow.quarantine.items()
+    if item := history.one(items):
+        try:
+            decide_quarantine.retry(history.world.desk(), [item.item_id])
+            history.say(f"person retries {item.item_id}")
+        except SyncError as error:
+            history.say(f"retry refused: {error}")

@@ -1,0 +1,64 @@
+"""The short form of every statement that the simulation proves (RELIABILITY: the full form is make simulate)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.databases import PostgresServer, SqliteTemplate
+from tests.simulation.databases import Databases
+from tests.simulation.report import NOT_YET, Outcome, write_table
+from tests.simulation.statements import STATEMENTS, Statement
+
+PROVEN = [statement for statement in STATEMENTS if statement.proven]
+SPLIT = 20  # seeds of one test: with several workers they are played side by side
+
+
+def _cases() -> list[tuple[Statement, range]]:
+    return [
+        (statement, range(first, min(first + SPLIT, statement.short)))
+        for statement in PROVEN
+        for first in range(0, statement.short if statement.by_seed else 1, SPLIT)
+    ]
+
+
+@pytest.fixture(scope="module")
+def databases(sqlite_template: SqliteTemplate, postgres_server: PostgresServer) -> Databases:
+    return Databases(sqlite_template, postgres_server)
+
+
+@pytest.mark.parametrize(("statement", "seeds"), _cases(), ids=lambda value: getattr(value, "number", None))
+def test_a_statement_holds(statement: Statement, seeds: range, databases: Databases) -> None:
+    """With the counts of make test; the proof raises what does not hold."""
+    if statement.by_seed is not None:
+        assert statement.by_seed(seeds, databases) == len(seeds)
+    elif statement.by_count is not None:
+        assert statement.by_count(statement.short, databases)
+    elif statement.plain is not None:
+        assert statement.plain(statement.short)
+
+
+def test_every_statement_is_listed_once() -> None:
+    """1 to 33 without a gap; what has no proof is listed too."""
+    numbers = [statement.number for statement in STATEMENTS]
+    assert numbers == sorted(set(numbers))
+    assert set(range(1, 34)) <= set(numbers)
+
+
+def test_the_table_keeps_what_was_not_run(tmp_path: Path) -> None:
+    """A run of one statement writes its row alone; nothing becomes proven by silence."""
+    document = tmp_path / "reliability.md"
+    document.write_text(
+        "Before.\n<!-- figures: written by make simulate -->\n<!-- end of figures -->\nAfter.\n", "utf-8"
+    )
+    outcome = Outcome(figure="7 histories", date="2026-11-27", seeds="0 7", command="make simulate")
+    write_table(document, {1: outcome})
+    write_table(document, {2: outcome})
+    text = document.read_text("utf-8")
+    rows = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
+    assert "7 histories | 2026-11-27 | 0 7 | `make simulate`" in rows["| 1"]
+    assert "7 histories" in rows["| 2"]
+    assert NOT_YET in rows["| 33"]
+    assert text.startswith("Before.\n")
+    assert text.endswith("After.\n")
