@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 WORKERS ?= 2
-SEEDS   ?= 0 10000
+SEEDS   ?=
+STATEMENTS ?=
+MACHINE ?= 500
 
 .PHONY: demo test check bench simulate lock clean
 .DEFAULT_GOAL := test
@@ -32,7 +34,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 simulate: $(READY)
-	$(BIN)/python -m tests.simulation $(SEEDS)
+	$(BIN)/python -m tests.simulation $(SEEDS) --workers $(WORKERS) --write docs/reliability.md $(if $(STATEMENTS),--statements $(STATEMENTS))
+	$(if $(STATEMENTS),,$(BIN)/python -m tests.simulation.machine $(MACHINE))
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --group dev pyproject.toml -o requirements.lock

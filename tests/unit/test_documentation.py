@@ -227,7 +227,7 @@ def test_every_make_target_exists(page: str) -> None:
     variables = set(re.findall(r"^([A-Z]+)\s*[?:]?=", MAKEFILE, re.MULTILINE))
     for line in code_lines(TEXTS[page]):
         if re.match(r"make\b", line):
-            for word in line.split()[1:]:
+            for word in shlex.split(line)[1:]:
                 name, assigned, _ = word.partition("=")
                 assert name in (variables if assigned else targets), f"{page}: {line}"
 
