@@ -39,7 +39,7 @@ from tests.simulation.databases import Databases
 from tests.simulation.upgrade_statements import first_schema
 
 AROUND_A_REQUEST = [*(f"push.before_send:{n}" for n in range(1, 7)), *(f"push.after_send:{n}" for n in range(1, 7))]
-READY_SECONDS = 10
+HANDFUL = 10  # kills per engine below which commits are not counted first
 OLD_PUPILS = 100
 OLD_CONFIG = """
 database_url = "{url}"
@@ -149,11 +149,11 @@ def statement_09(count: int, databases: Databases) -> str:
     with tempfile.TemporaryDirectory(prefix="ecp-sync-kills-") as folder:
         sweep = _Sweep(Path(folder), databases)
         sweep.run("SQLite", sweep.on_sqlite, count, kills)
-        sweep.migrate("SQLite", sweep.old_file, kills)
+        sweep.migrate("SQLite", sweep.old_file, count, kills)
         if databases.has_server:
-            sweep.run("PostgreSQL", sweep.on_postgres, count, kills)
-            sweep.migrate("PostgreSQL", sweep.old_server, kills)
-    assert kills.longest <= READY_SECONDS * 3, str(kills)  # a loaded machine is no defect; the figure is reported
+            sweep.migrate("PostgreSQL", sweep.old_server, count, kills)
+            if count >= HANDFUL:  # tests/acceptance/test_kill.py has the handful of PostgreSQL
+                sweep.run("PostgreSQL", sweep.on_postgres, count, kills)
     return str(kills)
 
 
@@ -198,24 +198,29 @@ class _Sweep:
     def run(
         self, engine: str, offices: Callable[[], AbstractContextManager[Office]], most: int, kills: Kills
     ) -> None:
-        plans: list[tuple[Command, tuple[str, ...]]] = []
+        """Kill each command at no more than its share of ``most`` points."""
         for command in ON_AN_AGREED_DAY:
-            with offices() as made:
-                commits = _commits(_dying(made, "count", 0, command.prepare(made)))
-            plans += [
-                (command, ("commit", when, str(n))) for n in range(1, commits + 1) for when in ("before", "after")
-            ]
-            plans += [(command, ("point", point)) for point in command.points]
-        for command, how in plans[:: max(1, len(plans) // most)]:
-            with offices() as made:
-                arguments = command.prepare(made)
-                _killed(made, how, arguments)
-                _sound(made)
-                kills.add(f"{command.name} on {engine}", _ready(made))
-                try:
-                    command.verify(made, self._expected)
-                except AssertionError as error:
-                    raise AssertionError(f"{engine}, {command.name} killed at {how}: {error}") from error
+            plans = self._plans(command, offices, counted=most >= HANDFUL)
+            share = max(1, most // len(ON_AN_AGREED_DAY))
+            for how in plans[:: max(1, -(-len(plans) // share))]:
+                with offices() as made:
+                    _killed(made, how, command.prepare(made))
+                    _sound(made)
+                    kills.add(f"{command.name} on {engine}", _ready(made))
+                    try:
+                        command.verify(made, self._expected)
+                    except AssertionError as error:
+                        raise AssertionError(f"{engine}, {command.name} killed at {how}: {error}") from error
+
+    def _plans(
+        self, command: Command, offices: Callable[[], AbstractContextManager[Office]], *, counted: bool
+    ) -> list[tuple[str, ...]]:
+        if not counted:
+            return [("commit", "after", "1")]
+        with offices() as made:
+            commits = _commits(_dying(made, "count", 0, command.prepare(made)))
+        plans = [("commit", when, str(n)) for n in range(1, commits + 1) for when in ("before", "after")]
+        return [*plans, *(("point", point) for point in command.points)]
 
     @contextmanager
     def old_file(self) -> Iterator[tuple[Path, str]]:
@@ -228,11 +233,13 @@ class _Sweep:
             yield here, url
 
     def migrate(
-        self, engine: str, places: Callable[[], AbstractContextManager[tuple[Path, str]]], kills: Kills
+        self, engine: str, places: Callable[[], AbstractContextManager[tuple[Path, str]]], most: int, kills: Kills
     ) -> None:
         """The upgrade of an old database is killed before and after its commits, and completed afterwards."""
-        with places() as (here, url):
-            commits = _commits(_upgrading(here, url, "count", 0))
+        commits = 1
+        if most >= HANDFUL:
+            with places() as (here, url):
+                commits = _commits(_upgrading(here, url, "count", 0))
         for number in range(1, commits + 1):
             for when in ("before", "after"):
                 with places() as (here, url):
@@ -317,7 +324,7 @@ def statement_10(count: int, databases: Databases, seed: int = 0) -> int:
                 _kill_at_random(made, chance, whole)
                 if number % 10 == 9:
                     _sound(made)
-                made.clock.sleep(3600)
+                made.clock.sleep(60)
             before = len(made.dump("marks"))
             made.settle()
             assert disagreements(made) == [], disagreements(made)[:5]
@@ -341,13 +348,18 @@ def _edit(made: Office, chance: random.Random, cards: list[tuple[str, int]], num
     changes = {"address": f"ул. Новая, д. {number}"}
     made.region.admin("POST", "edit", {"stream": "students", "items": [{"id": cards[theirs][0], "changes": changes}]})
     made.sql("UPDATE students SET email = :e WHERE id = :id", e=f"e{number}@example.ru", id=cards[ours][1])
+    cells = made.sql(
+        "SELECT DISTINCT m.student_id AS student, m.lesson_id AS lesson"
+        " FROM marks m JOIN lessons l ON l.id = m.lesson_id WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20' ORDER BY m.student_id, m.lesson_id"
+    )
+    cell = cells[number % len(cells)]
     made.sql(
         "INSERT INTO marks (school_id, student_id, lesson_id, value, position, comment)"
-        " SELECT m.school_id, m.student_id, m.lesson_id, '5', 100 + :n, :comment FROM marks m"
-        " JOIN lessons l ON l.id = m.lesson_id WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20' ORDER BY m.id"
-        " LIMIT 1",
-        n=number,
+        " VALUES (:school, :student, :lesson, '5', :position, :comment)",
+        school=made.school().school_id,
+        position=20 + number // len(cells),  # the region knows a hundred places in a cell
         comment=f"soak {number}",
+        **cell,
     )
 
 

@@ -44,7 +44,7 @@ STATEMENTS: tuple[Statement, ...] = (
         title="Histories of 50 steps with faults and crashes end in agreement within two clean cycles",
         figure="{count} histories × 50 steps, 0 lost, 0 doubled; every hundredth replayed identically",
         full=10_000,
-        short=40,
+        short=30,
         by_seed=history_statements.statement_01,
     ),
     Statement(
@@ -93,7 +93,7 @@ STATEMENTS: tuple[Statement, ...] = (
         number=9,
         title="kill -9 right before and right after each commit of sync, import, resolve and migrate",
         full=1_000,
-        short=4,
+        short=3,
         by_count=crash_statements.statement_09,
     ),
     Statement(
