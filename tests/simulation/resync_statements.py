@@ -17,25 +17,31 @@ from sync_service.domain.records import Values
 from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
 from sync_service.engine.resync import make_plan
 from sync_service.engine.resync_apply import apply_plan
-from tests.simulation.history import History, begin
+from tests.simulation import machine_steps as machine
+from tests.simulation import people_steps as people
+from tests.simulation import region_steps as region
+from tests.simulation import school_steps as school
+from tests.simulation.databases import AtUrl
+from tests.simulation.history import begin
+from tests.simulation.state import History
 from tests.unit.engine.resyncs import EVERYTHING, job
 from tests.unit.engine.world import World
 
 ROUNDS = 20  # states per history
 KINDS = (PlanKind.COMPARE, PlanKind.COMPARE, PlanKind.ACCEPT_GIS, PlanKind.ACCEPT_LOCAL)
 EDITS: tuple[Callable[[History], None], ...] = (
-    History.school_adds_mark,
-    History.school_edits_mark,
-    History.school_deletes_mark,
-    History.school_edits_student,
-    History.school_marks_absence,
-    History.school_adds_student,
-    History.region_adds_mark,
-    History.region_edits_mark,
-    History.region_deletes_mark,
-    History.region_edits_student,
-    History.region_adds_student,
-    History.region_bumps,
+    school.adds_mark,
+    school.edits_mark,
+    school.deletes_mark,
+    school.edits_student,
+    school.marks_absence,
+    school.adds_student,
+    region.adds_mark,
+    region.edits_mark,
+    region.deletes_mark,
+    region.edits_student,
+    region.adds_student,
+    region.bumps,
 )
 Rows = dict[tuple[Stream, Any], Values]
 
@@ -96,19 +102,19 @@ def stale_plans_are_refused(count: int, url: Callable[[], str], *, first: int = 
 def _histories(url: Callable[[], str], first: int) -> Iterator[History]:
     """One history after the other, each in many states: a few edits of either side since the last one."""
     for seed in count_from(first):
-        history = begin(seed, url())
+        history = begin(seed, AtUrl(url()))
         try:
             for _ in range(ROUNDS):
                 for _ in range(history.random.randint(4, 12)):
                     history.random.choice(EDITS)(history)
                 if history.random.random() < 0.3:
-                    history.cycle()
+                    machine.cycle(history)
                     for _ in range(3):
                         history.random.choice(EDITS)(history)
                 if history.random.random() < 0.3:
-                    history.person_resolves()
+                    people.resolves(history)
                 if history.random.random() < 0.2:
-                    history.person_undoes()
+                    people.undoes(history)
                 yield history
         finally:
             history.world.db.close()

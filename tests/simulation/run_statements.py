@@ -25,7 +25,9 @@ from sync_service.bootstrap import Service
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Clock
-from tests.simulation.history import History, begin, check, settle
+from tests.simulation.databases import AtUrl
+from tests.simulation.history import begin, check, settle, step
+from tests.simulation.state import History
 from tests.unit.bootstrap.region_in_memory import Regions, logged_in, settings
 from tests.unit.daemon.hands import HandClock
 from tests.unit.engine.world import PUPIL, furnish
@@ -103,7 +105,7 @@ class _Jumping:
             case 1:
                 self.cycle_with_a_jump()
             case _:
-                self.history.step()
+                step(self.history)
 
 
 def clock_jumps(first: int, count: int, fresh: Callable[[], str]) -> Jumped:
@@ -115,7 +117,7 @@ def clock_jumps(first: int, count: int, fresh: Callable[[], str]) -> Jumped:
     """
     counted = Jumped()
     for seed in range(first, first + count):
-        history = begin(seed, fresh())
+        history = begin(seed, AtUrl(fresh()))
         off = timedelta(minutes=random.Random(seed).choice((-10, 0, 10)))
         region = RegionalClock(history.world.clock, off)
         history.world.remote.clock = region
