@@ -123,7 +123,7 @@ def list_versions(source: Source, *, page_size: int, read_ahead: bool = True) ->
 
 def _nothing_yet(stream: Stream) -> Page:
     """The first reading of an empty stream: from here on its tombstones are of interest."""
-    return Page(stream=stream, records=(), rejects=(), cursor=Place(low=0).dump(), complete=True, full=True)
+    return Page(stream=stream, records=(), rejects=(), cursor=Place(low=0).dump(), complete=True, full=True, total=0)
 
 
 def _one_reading(fetcher: _Fetcher, place: Place) -> Iterator[tuple[Page, Place]]:
@@ -151,6 +151,7 @@ def _one_reading(fetcher: _Fetcher, place: Place) -> Iterator[tuple[Page, Place]
                 complete=not place.high,
                 full=full,
                 received=len(listing.items),
+                total=listing.total,
             ),
             place,
         )

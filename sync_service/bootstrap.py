@@ -212,6 +212,7 @@ class Service:
                 stop=stop or threading.Event(),
                 skip_busy=skip_busy,
                 fingerprints=self.fingerprints,
+                limits=self.settings.guard.limits(),
                 probe=self._probe,
                 blackout=blackout,
             )

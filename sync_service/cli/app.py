@@ -17,6 +17,7 @@ from sync_service.cli import (
     conflicts,
     connection,
     failures,
+    holds,
     imports,
     matches,
     output,
@@ -87,7 +88,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.command("simulator", context_settings=service.PASS_THROUGH)(service.simulator)
-for _noun in (runs, resync, conflicts, matches, releases, quarantine, connection, schools, audit):
+for _noun in (runs, resync, conflicts, matches, releases, holds, quarantine, connection, schools, audit):
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 

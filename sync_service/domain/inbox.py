@@ -12,9 +12,10 @@ from sync_service.domain.streams import RemoteRecord, Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """A regional record set aside unapplied. ``reason``: parent, inventory (matching pass to come),
-    decision (a match case is open) or held (mass-change guard). ``waits_for``: the parent it names,
-    ``stream:remote_id``."""
+    """A regional record set aside unapplied. ``reason``: parent, inventory (matching pass to come), decision
+    (a match case is open), deletion (until the stream is read), guard (a change that may be one of too many,
+    until the window is read), held (mass-change guard) or discarded (a person does not want it).
+    ``waits_for``: the parent it names, ``stream:remote_id``."""
 
     record: RemoteRecord
     reason: str

@@ -200,6 +200,7 @@ class Page:
     complete: bool
     full: bool = False
     received: int = 0  # records on the page as the region sent them, repeats included
+    total: int | None = None  # records of the whole window, as the region declares now; None: it does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

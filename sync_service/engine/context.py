@@ -11,6 +11,7 @@ from datetime import date
 
 from sync_service.domain.actions import Actions
 from sync_service.domain.errors import BlackoutBegan, LeaseLost, StopRequested
+from sync_service.domain.guards import Limits
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import RemoteId, SchoolId
 from sync_service.domain.policies import StreamPolicy
@@ -93,6 +94,8 @@ class Cycle:
     actor: str = "system"
     attended: bool = False  # a person started this run and watches it
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)  # of the mapping tables; absent: unknown
+    limits: Limits = field(default_factory=Limits)
+    no_deletions: set[Stream] = field(default_factory=set)  # this run first saw them, or under another scope
     stop: threading.Event = field(default_factory=threading.Event)
     probe: Callable[[str], None] = nothing
     blackout: Callable[[], bool] = never  # whether nothing may run now

@@ -29,11 +29,20 @@ from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.clock_watch import mind_the_clock
 from sync_service.engine.context import Cycle
 from sync_service.engine.due import compare_later, compared, due_for_comparison
-from sync_service.engine.pull import pull_stream, retry_parked, settle_deletions, settle_guardians, settle_students
+from sync_service.engine.guarding import tidy_holds
+from sync_service.engine.pull import (
+    pull_stream,
+    retry_parked,
+    settle_deletions,
+    settle_guardians,
+    settle_students,
+)
 from sync_service.engine.push import push_stream
 from sync_service.engine.reconcile import reconcile_stream
 from sync_service.engine.release_watch import close_enrolled, watch_releases
 from sync_service.engine.requeue import quarantine_due, read_again, send_again
+from sync_service.engine.scopes import end_pull_seeding, unread_under_scope
+from sync_service.engine.settle_guarded import settle_guarded
 from sync_service.engine.stores import UnitOfWork
 from sync_service.engine.telling import tell_people
 
@@ -67,6 +76,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
         if direction is not Direction.PULL:
             _push(cycle, wanted)
             tell_people(cycle)
+        tidy_holds(cycle)
     except LoginNeeded as error:
         ended, report.error, stuck = RunStatus.LOGIN_NEEDED, str(error), WaitingFor.LOGIN
     except StopRequested as error:
@@ -104,7 +114,8 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
     with cycle.read() as uow:
         cursors = {s: uow.cursors.get(s) for s in streams}
         parked = {stream for stream, _ in uow.inbox.counts()}
-    changed = [s for s, cursor in cursors.items() if _behind(cycle, cursor, versions.get(s))]
+        unread = unread_under_scope(cycle, uow, streams)
+    changed = [s for s, cursor in cursors.items() if s in unread or _behind(cycle, cursor, versions.get(s))]
     whole = {s for s in streams if s not in changed}
     for stream in streams:
         if stream in CELL_STREAMS:
@@ -113,6 +124,7 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
             whole.add(stream)
             parked.add(stream)
         _settle(cycle, stream, whole, parked)
+    end_pull_seeding(cycle, whole)
 
 
 def _behind(cycle: Cycle, cursor: str | None, versions: StreamVersions | None) -> bool:
@@ -129,6 +141,8 @@ def _settle(cycle: Cycle, stream: Stream, whole: set[Stream], parked: set[Stream
         parked.add(stream)
     if stream in parked:
         _guarded(cycle, stream, retry_parked, cycle, stream)
+        if stream in whole:
+            _guarded(cycle, stream, settle_guarded, cycle, stream)
         _guarded(cycle, stream, settle_deletions, cycle, stream)
 
 
@@ -215,8 +229,9 @@ def _count_backlog(uow: UnitOfWork, cycle: Cycle, stuck: WaitingFor | None) -> N
         if why is not None:
             entry.waiting[why.value] = entry.waiting.get(why.value, 0) + count
     for (stream, reason_parked), count in uow.inbox.counts().items():
-        if stream in report.streams and reason_parked == "held" and not report.stream(stream).pull.held:
-            report.stream(stream).pull.add(Outcome.HELD, count)
+        if stream in report.streams and reason_parked == "held":
+            counts = report.stream(stream).pull
+            counts.add(Outcome.HELD, max(0, count - counts.held))
         if stream in report.streams and reason_parked in ("parent", "decision"):
             waiting = report.stream(stream).waiting
             waiting[reason_parked] = waiting.get(reason_parked, 0) + count

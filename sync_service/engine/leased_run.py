@@ -18,6 +18,7 @@ from types import TracebackType
 from uuid import uuid4
 
 from sync_service.domain.errors import AlreadyRunning, FatalError, SyncError
+from sync_service.domain.guards import Limits
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
@@ -55,6 +56,7 @@ class Job:
     skip_busy: bool = False
     actor: str = "system"
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     probe: Callable[[str], None] = nothing
     blackout: Callable[[], bool] = never
 
@@ -174,6 +176,7 @@ def _cycle(job: Job, report: RunReport, fence: Fence, stop: threading.Event) -> 
         actor=job.actor,
         attended=job.trigger not in UNATTENDED,
         fingerprints=job.fingerprints,
+        limits=job.limits,
         stop=stop,
         probe=job.probe,
         blackout=job.blackout,

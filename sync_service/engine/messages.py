@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sync_service.domain.holds import Hold
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseCase, ReleaseState
+from sync_service.engine import queries_words as words
 from sync_service.engine.ports import Notification, Role
 
 _STEPS = {
@@ -62,3 +64,17 @@ def for_release(release: Release, student: Values, class_name: str | None) -> li
             )
         ]
     return []
+
+
+def about_hold(case: Hold) -> Notification:
+    """The guard stopped something: nothing happens until a person has looked."""
+    return Notification(
+        key=f"hold:{case.hold_id}",
+        role=Role.SECRETARY,
+        subject="Задержано слишком много изменений",
+        text=(
+            f"{words.STREAMS[case.stream]}: {words.OPERATIONS[case.kind.operation]} {words.WAYS[case.way]}, записей: "
+            f"{case.records}. Ничего из этого не сделано. Посмотрите: ecp-sync holds show {case.hold_id}."
+        ),
+        severity="warning",
+    )

@@ -6,13 +6,16 @@ those.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sync_service.domain.actions import Actions
 from sync_service.domain.conflicts import Conflict, ConflictKind
 from sync_service.domain.deletions import ask_about_deletion, plan_deletion
 from sync_service.domain.errors import ContractError, CursorExpired, SyncError
-from sync_service.domain.guards import deletions_pass
+from sync_service.domain.guards import DELETES, Kind, Way
+from sync_service.domain.holds import ItemState
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
 from sync_service.domain.matching import Match
@@ -25,8 +28,12 @@ from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.due import mark_due
+from sync_service.engine.guarding import count, open_gate, release_covers, sift
+from sync_service.engine.guarding_pull import candidate, candidates, let_pass, plan_without, put_on_hold
 from sync_service.engine.inventory import match_inventory
-from sync_service.engine.loading import canonical, load_page
+from sync_service.engine.loading import DEFERRED, canonical, load_page
+from sync_service.engine.scopes import begin_reading, begin_seeding, end_reading, may_delete, unread_under_scope
+from sync_service.engine.sentinels import check_sentinels
 from sync_service.engine.stores import UnitOfWork
 
 RETRY_CHUNK = 1000
@@ -34,29 +41,58 @@ RECORDS_TOGETHER = 5000
 
 
 def pull_stream(cycle: Cycle, stream: Stream, versions: StreamVersions | None) -> None:
-    """Bring one stream up to ``versions.newest``. Pages are durable a few at a time; raises at the first error."""
+    """Bring one stream up to ``versions.newest``. Pages are durable a few at a time; raises at the first error.
+
+    A stream that was never read to its end under the scope of today is read whole, and nothing of it is deleted
+    in this run.
+    """
     with cycle.read() as uow:
         cursor = uow.cursors.get(stream)
+        if unread_under_scope(cycle, uow, [stream]):
+            cycle.no_deletions.add(stream)
     try:
         _pull_pages(cycle, stream, cursor, versions)
     except CursorExpired:
         # Our position is older than the region's memory: read everything anew. That tells nothing of what was
         # deleted meanwhile, since whoever reads everything is spared the tombstones: the stream is compared next.
-        with cycle.write() as uow:
-            uow.cursors.reset(stream)
+        _read_everything(cycle, stream, versions, forgotten=True)
+        return
+    with cycle.read() as uow:
+        unread = unread_under_scope(cycle, uow, [stream])
+    if unread:
+        # What changed since was read first: a reading of everything lists no tombstones.
+        _read_everything(cycle, stream, versions)
+
+
+def _read_everything(
+    cycle: Cycle, stream: Stream, versions: StreamVersions | None, *, forgotten: bool = False
+) -> None:
+    with cycle.write() as uow:
+        uow.cursors.reset(stream)
+        if forgotten:
             mark_due(uow, [stream], cycle.clock.now())
-            uow.commit()
-        _pull_pages(cycle, stream, None, versions)
+        uow.commit()
+    _pull_pages(cycle, stream, None, versions)
 
 
 def _pull_pages(cycle: Cycle, stream: Stream, cursor: str | None, versions: StreamVersions | None) -> None:
     begun = cycle.clock.now()
     received = 0
     full = False
+    opening = cursor is None
     for pages in _together(cycle.remote.pages(stream, cursor, versions)):
         received += sum(len(page.records) + len(page.rejects) for page in pages)
-        _apply_pages(cycle, stream, pages, suspicious=pages[-1].full and pages[-1].complete and not received)
+        totals = [page.total for page in pages if page.total is not None]
         full = pages[-1].full and pages[-1].complete
+        _apply_pages(
+            cycle,
+            stream,
+            pages,
+            suspicious=full and not received,
+            opening=opening,
+            expected=max(received, *totals) if len(totals) == len(pages) else None,
+        )
+        opening = False
         cycle.check_stop()
     if cursor is None and full:
         # A record without an id cannot be asked for: it has left the quarantine when the whole list lacks it.
@@ -85,22 +121,37 @@ def _together(pages: Iterator[Page]) -> Iterator[list[Page]]:
         yield held
 
 
-def _apply_pages(cycle: Cycle, stream: Stream, pages: Sequence[Page], *, suspicious: bool) -> None:
+def _apply_pages(
+    cycle: Cycle, stream: Stream, pages: Sequence[Page], *, suspicious: bool, opening: bool, expected: int | None
+) -> None:
+    """``expected``: records the window may hold, None when the region does not say."""
     planned: list[Actions] = []
+    passed: Counter[Kind] = Counter()
     with cycle.write() as uow:
         if suspicious and uow.links.count(stream):
             raise ContractError(
                 f"{stream.value}: the region lists no records at all although we share "
                 f"{uow.links.count(stream)} with it; nothing was changed, check the regional system"
             )
+        if opening:
+            begin_reading(cycle, uow, stream)
+            begin_seeding(uow, stream, Way.PULL)
+        standing = open_gate(cycle, uow, stream, Way.PULL).standing
+        room = standing.least_room(cycle.policies[stream].groups, creates=stream not in DEFERRED)
+        careful = expected is None or expected > room
         for page in pages:
             failed = [(reject.remote_id or reject.payload, reject.signature) for reject in page.rejects]
             brake(cycle, stream, "pull", failed, of=len(page.records) + len(page.rejects))
-            actions = plan_page(load_page(uow, cycle.policies, stream, page.records, normalise=cycle.normalise))
+            loaded = load_page(uow, cycle.policies, stream, page.records, normalise=cycle.normalise)
+            actions, kinds = let_pass(loaded, plan_page(loaded), standing, careful=careful)
             actions.quarantine.extend(cycle.marked(rejected(reject) for reject in page.rejects))
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             planned.append(actions)
+            passed += kinds
+        count(uow, stream, Way.PULL, passed, exempt=standing.exempt)
         uow.cursors.put(stream, pages[-1].cursor)
+        if pages[-1].full and pages[-1].complete:
+            end_reading(cycle, uow, stream)
         cycle.probe("pull.page.before_commit")
         uow.commit()
     cycle.probe("pull.page.after_commit")
@@ -128,7 +179,7 @@ def take_in(cycle: Cycle, stream: Stream, records: Sequence[RemoteRecord], rejec
     brake(cycle, stream, "pull", failed, of=len(records) + len(rejects))
     with cycle.write() as uow:
         uow.quarantine.put(cycle.marked(rejected(reject) for reject in rejects))
-        _plan_and_commit(cycle, uow, stream, records, None)
+        _plan_counted(cycle, uow, stream, records, expected=len(records))
     cycle.tally.rejected(stream, len(rejects))
 
 
@@ -141,21 +192,49 @@ def retry_parked(cycle: Cycle, stream: Stream) -> None:
             if not parked:
                 return
             seen.update(p.record.remote_id for p in parked)
-            _plan_and_commit(cycle, uow, stream, [p.record for p in parked], None)
+            waiting = uow.inbox.counts().get((stream, "parent"), 0)
+            _plan_counted(cycle, uow, stream, [p.record for p in parked], expected=waiting)
 
 
-def _plan_and_commit(
-    cycle: Cycle,
-    uow: UnitOfWork,
-    stream: Stream,
-    records: Sequence[RemoteRecord],
-    matches: Mapping[RemoteId, Match] | None,
+def _plan_counted(
+    cycle: Cycle, uow: UnitOfWork, stream: Stream, records: Sequence[RemoteRecord], *, expected: int
 ) -> None:
-    actions = plan_page(load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise, matches=matches))
+    """Plan records that come outside of a window; what may be too many is set aside for the guard. Commits."""
+    page = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise)
+    standing = open_gate(cycle, uow, stream, Way.PULL).standing
+    room = standing.least_room(cycle.policies[stream].groups, creates=True)
+    actions, kinds = let_pass(page, plan_page(page), standing, careful=expected > room)
+    count(uow, stream, Way.PULL, kinds, exempt=standing.exempt)
+    apply_parked(cycle, uow, actions)
+    uow.commit()
+    cycle.tally.pulled(actions)
+
+
+def apply_parked(cycle: Cycle, uow: UnitOfWork, actions: Actions) -> None:
+    """Carry out what was planned of records that had been set aside; the caller commits."""
     # What was parked and is no news any more (its link is newer by now) leaves the inbox as well.
     actions.unpark.update(i for i, outcome in actions.settled.items() if outcome is Outcome.UNCHANGED)
     apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
     cycle.probe("pull.parked.before_commit")
+
+
+def _settle_inventory(
+    cycle: Cycle, uow: UnitOfWork, stream: Stream, parked: Sequence[Parked], matches: Mapping[RemoteId, Match]
+) -> None:
+    """The whole inventory is known here: new cards are counted before any of them is written. Commits."""
+    records = [p.record for p in parked]
+    page = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise, matches=matches)
+    actions = plan_page(page)
+    gate = open_gate(cycle, uow, stream, Way.PULL)
+    covers = release_covers(cycle, uow, stream, Way.PULL)
+    sifted = sift(cycle, uow, gate, covers, candidates(page, actions, gate.standing))
+    if sifted.held:
+        ids = [RemoteId(str(key)) for key in sifted.held]
+        actions, stopped = plan_without(page, set(ids))
+        put_on_hold(actions, stopped, sifted)
+    count(uow, stream, Way.PULL, sifted.passed, exempt=gate.standing.exempt)
+    uow.holds.mark([item.item_id for item in sifted.covered], ItemState.APPLIED)
+    apply_parked(cycle, uow, actions)
     uow.commit()
     cycle.tally.pulled(actions)
 
@@ -170,7 +249,7 @@ def settle_students(cycle: Cycle) -> None:
         if not parked:
             return
         matches = match_inventory(uow, cycle.normalise, Stream.STUDENTS, _values(parked))
-        _plan_and_commit(cycle, uow, Stream.STUDENTS, [p.record for p in parked], matches)
+        _settle_inventory(cycle, uow, Stream.STUDENTS, parked, matches)
 
 
 def settle_guardians(cycle: Cycle) -> None:
@@ -183,7 +262,7 @@ def settle_guardians(cycle: Cycle) -> None:
         waiting = uow.inbox.parked(Stream.GUARDIANSHIPS, reason="parent", waits_for=names)
         pairs = [p.record for p in waiting]
         matches = match_inventory(uow, cycle.normalise, Stream.GUARDIANS, _values(parked), pairs)
-        _plan_and_commit(cycle, uow, Stream.GUARDIANS, [p.record for p in parked], matches)
+        _settle_inventory(cycle, uow, Stream.GUARDIANS, parked, matches)
 
 
 def _values(parked: Sequence[Parked]) -> dict[RemoteId, Values]:
@@ -194,54 +273,83 @@ def _values(parked: Sequence[Parked]) -> dict[RemoteId, Values]:
 
 
 def settle_deletions(cycle: Cycle, stream: Stream) -> None:
-    """Carry out the deletions the region has told of, or hold all of them when they are too many."""
+    """Carry out the deletions the region has told of, or hold all of them when they are too many.
+
+    Nothing is deleted in the run that reads a stream for the first time or under another scope, nor while the
+    region cannot show what we share with it (ContractError).
+    """
+    with cycle.read() as uow:
+        doomed = [p.record.remote_id for p in uow.inbox.parked(stream, reason="deletion")]
+        if not doomed or not may_delete(cycle, uow, stream):
+            return
+    check_sentinels(cycle, stream, besides=doomed)
     with cycle.write() as uow:
         parked = uow.inbox.parked(stream, reason="deletion")
-        if not parked:
-            return
-        actions = Actions(stream=stream)
+        records = [p.record for p in parked]
         links = uow.links.by_remote(stream, [p.record.remote_id for p in parked])
-        rows = canonical(
-            cycle.normalise, stream, uow.staging.rows(stream, [link.local_id for link in links.values()])
+        page = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise)
+        facts = _Facts(
+            links=links,
+            rows=canonical(
+                cycle.normalise, stream, uow.staging.rows(stream, [link.local_id for link in links.values()])
+            ),
+            children=uow.staging.with_children(stream, [link.local_id for link in links.values()]),
+            conflicts=uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {},
         )
-        children = uow.staging.with_children(stream, [link.local_id for link in links.values()])
-        conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}
-        if deletions_pass(len(parked), of=uow.links.count(stream)):
-            for item in parked:
-                _delete_one(cycle, actions, item, links, rows, children, conflicts)
-        else:
-            for item in parked:
-                actions.park.append(Parked(record=item.record, reason="held"))
-                actions.settle(item.record.remote_id, Outcome.HELD)
+        real = [record for record in records if _is_deletion(cycle, facts, record)]
+        gate = open_gate(cycle, uow, stream, Way.PULL)
+        covers = release_covers(cycle, uow, stream, Way.PULL)
+        found = [candidate(record, page, frozenset({DELETES})) for record in real]
+        sifted = sift(cycle, uow, gate, covers, found)
+        actions = Actions(stream=stream)
+        put_on_hold(actions, records, sifted)
+        for record in records:
+            if record.remote_id not in sifted.held:
+                _delete_one(cycle, actions, facts, record)
+        count(uow, stream, Way.PULL, sifted.passed)
+        uow.holds.mark([item.item_id for item in sifted.covered], ItemState.APPLIED)
         apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
         cycle.probe("pull.deletions.before_commit")
         uow.commit()
         cycle.tally.pulled(actions)
 
 
-def _delete_one(
-    cycle: Cycle,
-    actions: Actions,
-    item: Parked,
-    links: Mapping[RemoteId, Link],
-    rows: Mapping[LocalId, Values],
-    children: set[LocalId],
-    conflicts: Mapping[LinkId, Conflict],
-) -> None:
-    link = links.get(item.record.remote_id)
-    row = rows.get(link.local_id) if link else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What is known of records the region has deleted."""
+
+    links: Mapping[RemoteId, Link]
+    rows: Mapping[LocalId, Values]
+    children: set[LocalId]
+    conflicts: Mapping[LinkId, Conflict]
+
+
+def _is_deletion(cycle: Cycle, facts: _Facts, record: RemoteRecord) -> bool:
+    """Whether a row would go without a question: it is there, nobody edited it, nothing refers to it."""
+    link = facts.links.get(record.remote_id)
+    row = facts.rows.get(link.local_id) if link else None
+    return link is not None and row is not None and not _in_doubt(cycle, facts, record.stream, link, row)
+
+
+def _in_doubt(cycle: Cycle, facts: _Facts, stream: Stream, link: Link, row: Values) -> bool:
+    """Edited here meanwhile, or a lesson, class or period with children: a case to decide, never a cascade
+    (invariant 4)."""
+    return (
+        link.link_id in facts.conflicts
+        or link.local_id in facts.children
+        or bool(merge(cycle.policies[stream], link.base, row, link.base.remote).push)
+    )
+
+
+def _delete_one(cycle: Cycle, actions: Actions, facts: _Facts, record: RemoteRecord) -> None:
+    link = facts.links.get(record.remote_id)
+    row = facts.rows.get(link.local_id) if link else None
     if link is None or row is None:
-        actions.unpark.add(item.record.remote_id)
-        actions.settle(item.record.remote_id, Outcome.UNCHANGED)
-    elif (
-        link.link_id in conflicts
-        or link.local_id in children
-        or merge(cycle.policies[actions.stream], link.base, row, link.base.remote).push
-    ):
-        # Edited here meanwhile, or a lesson, class or period with children: a case to decide, never a
-        # cascade (invariant 4).
-        ask_about_deletion(actions, link, row, conflicts.get(link.link_id), ConflictKind.DELETED_IN_REGION)
-        actions.unpark.add(item.record.remote_id)
-        actions.settle(item.record.remote_id, Outcome.CONFLICTS)
+        actions.unpark.add(record.remote_id)
+        actions.settle(record.remote_id, Outcome.UNCHANGED)
+    elif _in_doubt(cycle, facts, actions.stream, link, row):
+        ask_about_deletion(actions, link, row, facts.conflicts.get(link.link_id), ConflictKind.DELETED_IN_REGION)
+        actions.unpark.add(record.remote_id)
+        actions.settle(record.remote_id, Outcome.CONFLICTS)
     else:
-        plan_deletion(actions, link, row, item.record)
+        plan_deletion(actions, link, row, record)

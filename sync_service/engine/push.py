@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sync_service.domain.errors import OutcomeUnknown, RateLimited, SyncError, TransientError, Unreachable
-from sync_service.domain.guards import deletions_pass
 from sync_service.domain.links import LocalId
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
 from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
@@ -25,6 +24,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import load_push
+from sync_service.engine.guarding_push import deletions_may_leave, hold_back, seeding_done
 from sync_service.engine.ports import Op, WriteItem, WriteStatus
 from sync_service.engine.readback import read_back
 from sync_service.engine.settle import back_off, settle
@@ -68,37 +68,43 @@ class Selection:
 def push_stream(cycle: Cycle, stream: Stream, selection: Selection | None = None) -> None:
     """Send everything due of one stream; raises at the first error that concerns more than a record.
 
-    ``selection``: of what is due only this, and nothing that follows from an answer but its acknowledgement.
+    ``selection``: of what is due only this, which a person has reviewed; the guard has no say, and nothing follows
+    from an answer but its acknowledgement.
     """
-    if selection is None:
-        read_back(cycle, stream)
-        _guard_deletions(cycle, stream)
-    else:
+    if selection is not None:
         read_back(cycle, stream, only=selection.planned.keys())
+        _send_all(cycle, stream, selection, deletions=False)
+        return
+    read_back(cycle, stream)
+    deletions, doubt = deletions_may_leave(cycle, stream)
+    _send_all(cycle, stream, None, deletions=deletions)
+    seeding_done(cycle, stream)
+    if doubt is not None:
+        raise doubt
+
+
+def _send_all(cycle: Cycle, stream: Stream, selection: Selection | None, *, deletions: bool) -> None:
     while True:
         cycle.check_stop()
-        more, prepared = _prepare(cycle, stream, selection)
+        more, prepared = _prepare(cycle, stream, selection, deletions=deletions)
         if prepared is not None:
             _send(cycle, stream, prepared, selection)
         elif not more:
             return
 
 
-def _guard_deletions(cycle: Cycle, stream: Stream) -> None:
-    """Too many deletions at once are held, all of them; the rest of the stream goes on (invariant 7)."""
-    with cycle.write() as uow:
-        doomed = uow.outbox.deletions(stream)
-        if doomed and not deletions_pass(len(doomed), of=uow.links.count(stream)):
-            uow.outbox.save([replace(entry, state=EntryState.HELD) for entry in doomed])
-            uow.commit()
-
-
-def _prepare(cycle: Cycle, stream: Stream, selection: Selection | None = None) -> tuple[bool, Prepared | None]:
+def _prepare(
+    cycle: Cycle, stream: Stream, selection: Selection | None, *, deletions: bool
+) -> tuple[bool, Prepared | None]:
     """(whether entries were claimed, what is to be sent of them)."""
     with cycle.write() as uow:
+        if selection is None:
+            hold_back(cycle, uow, stream, deletions=deletions)
         only = None if selection is None else selection.left
-        entries = uow.outbox.claim(stream, cycle.remote.batch_limit, cycle.clock.now(), only=only)
+        limit = cycle.remote.batch_limit
+        entries = uow.outbox.claim(stream, limit, cycle.clock.now(), only=only, deletions=deletions)
         if not entries:
+            uow.commit()  # what is held now
             return False, None
         page = load_push(cycle, uow, stream, entries)
         departure = plan_push(page)

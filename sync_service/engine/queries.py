@@ -105,7 +105,8 @@ def open_decisions(db: Database, school: School) -> frozenset[tuple[str, int]]:
         conflicts = [("conflict", case.conflict_id) for case in uow.conflicts.cases()]
         matches = [("match", case.case_id) for case in uow.matches.cases()]
         releases = [("release", case.release_id) for case in uow.releases.open() if case.state in _AWAITED]
-    return frozenset([*conflicts, *matches, *releases])
+        holds = [("hold", case.hold_id) for case in uow.holds.undecided()]
+    return frozenset([*conflicts, *matches, *releases, *holds])
 
 
 def remember_next_runs(uow: UnitOfWork, next_runs: Mapping[Stream, datetime]) -> None:
@@ -135,7 +136,8 @@ def _streams(
         waiting[stream] += count if state is EntryState.WAITING else 0
         held[stream] += count if state is EntryState.HELD else 0
     for (stream, reason), count in uow.inbox.counts().items():
-        (held if reason == "held" else waiting)[stream] += count
+        if reason != "discarded":  # a person does not want it
+            (held if reason == "held" else waiting)[stream] += count
     waiting[Stream.STUDENTS] += cards
     quarantined = dict.fromkeys(Stream, 0)
     for (stream, _), count in uow.quarantine.counts().items():

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sync_service.domain.actions import DELETION_FIELD
 from sync_service.domain.conflicts import ConflictKind, ConflictState
+from sync_service.domain.guards import Operation, Way
+from sync_service.domain.holds import HoldState, ItemState
 from sync_service.domain.matches import MatchState
 from sync_service.domain.records import Scalar
 from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
@@ -137,6 +139,35 @@ MATCH_STATES: dict[str, str] = {
     MatchState.CONFIRMED: "тот же",
     MatchState.REJECTED: "другой",
     MatchState.CLOSED: "закрыто",
+}
+
+OPERATIONS: dict[str, str] = {
+    Operation.CREATE: "новые записи",
+    Operation.UPDATE: "изменение",
+    Operation.DELETE: "удаление",
+}
+
+WAYS: dict[str, str] = {
+    Way.PULL: "в базе школы",
+    Way.PUSH: "в ГИС",
+}
+
+HOLD_STATES: dict[str, str] = {
+    HoldState.OPEN: "ждёт решения",
+    HoldState.SECONDING: "ждёт второго человека",
+    HoldState.RELEASED: "разрешено",
+    HoldState.APPLIED: "выполнено",
+    HoldState.DISCARDED: "отменено",
+    HoldState.EXPIRED: "разрешение истекло",
+    HoldState.SUPERSEDED: "заменено или отпало",
+}
+
+ITEM_STATES: dict[str, str] = {
+    ItemState.HELD: "задержана",
+    ItemState.RELEASED: "разрешена",
+    ItemState.APPLIED: "выполнена",
+    ItemState.DROPPED: "изменилась, решение на неё не действует",
+    ItemState.DISCARDED: "отменена",
 }
 
 RUN_STATUS: dict[str, str] = {

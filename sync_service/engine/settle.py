@@ -27,6 +27,7 @@ from sync_service.domain.streams import SPECS, RemoteRecord, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import parent_remote_ids, undone_deletions
+from sync_service.engine.guarding_push import count_sent
 from sync_service.engine.loading import canonical, load_page, parents_of
 from sync_service.engine.ports import WriteResult, WriteStatus
 from sync_service.engine.stores import UnitOfWork
@@ -80,6 +81,7 @@ def settle(
         uow.outbox.remove(settlement.removed)
         uow.quarantine.put(cycle.marked(settlement.quarantine))
         uow.conflicts.save(settlement.standing)
+        count_sent(cycle, uow, stream, [ack.item for ack in settlement.acks])
         near_misses = _apply_acks(cycle, uow, stream, settlement.acks, undone)
         if settlement.reread and news:
             page = load_page(

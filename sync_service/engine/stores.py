@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from sync_service.domain.audit import AuditEntry, AuditItem
 from sync_service.domain.conflicts import Conflict
+from sync_service.domain.guards import Kind, Way
+from sync_service.domain.holds import Hold, HoldItem, HoldState, ItemState
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId, SchoolId
 from sync_service.domain.matches import MatchCase
@@ -66,6 +68,14 @@ class StagingStore(Protocol):
 
     def restore(self, stream: Stream, local_id: LocalId, values: Values) -> None:
         """The same record back under the id it had; other records never get a used id."""
+        ...
+
+    def restore_all(self, stream: Stream, rows: Mapping[LocalId, Values]) -> None:
+        """Many records back, each under the id it had."""
+        ...
+
+    def is_empty(self, stream: Stream) -> bool:
+        """Whether the stream has no row at all."""
         ...
 
     def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None: ...
@@ -143,6 +153,10 @@ class LinkStore(Protocol):
 
     def live(self, stream: Stream, *, after: LinkId, limit: int) -> list[tuple[LinkId, LocalId, RemoteId]]:
         """Live links behind ``after``, in order of id."""
+        ...
+
+    def some(self, stream: Stream, limit: int, *, besides: Iterable[RemoteId] = ()) -> list[RemoteId]:
+        """Regional ids of a few live links, ``besides`` left out."""
         ...
 
 
@@ -286,10 +300,21 @@ class OutboxStore(Protocol):
         ...
 
     def claim(
-        self, stream: Stream, limit: int, now: datetime, *, only: Collection[LocalId] | None = None
+        self,
+        stream: Stream,
+        limit: int | None,
+        now: datetime,
+        *,
+        only: Collection[LocalId] | None = None,
+        deletions: bool = True,
     ) -> list[Entry]:
         """Due entries (pending; retry or waiting whose not_before has come), oldest first; their state is
-        unchanged. ``only``: those of these records, nothing else."""
+        unchanged. ``only``: those of these records, nothing else; ``deletions`` False leaves out records that were
+        deleted here."""
+        ...
+
+    def due_groups(self, stream: Stream, now: datetime) -> list[tuple[tuple[str, ...], bool, int]]:
+        """Due entries counted by (dirty groups, whether the record has a live link); one statement."""
         ...
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]: ...
@@ -354,6 +379,10 @@ class CursorStore(Protocol):
         ...
 
     def put_note(self, key: str, value: str) -> None: ...
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        """Every note whose key begins with ``prefix`` (which ends with a colon), by the rest of the key."""
+        ...
 
 
 class MatchStore(Protocol):
@@ -478,6 +507,46 @@ class NotificationStore(Protocol):
     def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]: ...
 
 
+class GuardStore(Protocol):
+    """What has passed the mass-change guard unasked; a constant number of statements."""
+
+    def passed(self, stream: Stream, way: Way) -> dict[Kind, int]:
+        """Sums of the last 24 hours."""
+        ...
+
+    def count(self, stream: Stream, way: Way, counts: Mapping[Kind, int]) -> None:
+        """Add to the current hour, and forget what is too old to count."""
+        ...
+
+
+class HoldStore(Protocol):
+    def open(self, hold: Hold, items: Sequence[HoldItem]) -> int: ...
+
+    def undecided(self, stream: Stream | None = None, way: Way | None = None) -> list[Hold]:
+        """Holds that wait for a person, or for a second one."""
+        ...
+
+    def cases(self, *, states: Iterable[HoldState] | None = None, limit: int | None = None) -> list[Hold]: ...
+
+    def get(self, hold_id: int) -> Hold | None: ...
+
+    def save(self, holds: Sequence[Hold]) -> None:
+        """Update state, digest, records and who decided when."""
+        ...
+
+    def items(self, hold_ids: Iterable[int], *, state: ItemState | None = None) -> list[HoldItem]: ...
+
+    def covered(self, stream: Stream, way: Way) -> list[HoldItem]:
+        """Released items of released holds that are still to be applied."""
+        ...
+
+    def mark(self, item_ids: Iterable[int], state: ItemState) -> None: ...
+
+    def left(self, hold_ids: Iterable[int], state: ItemState) -> dict[int, int]:
+        """Hold → items in that state; holds without any are absent."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction of one school; nothing is kept unless ``commit`` is reached."""
 
@@ -522,6 +591,12 @@ class UnitOfWork(Protocol):
 
     @property
     def plans(self) -> PlanStore: ...
+
+    @property
+    def guard(self) -> GuardStore: ...
+
+    @property
+    def holds(self) -> HoldStore: ...
 
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""

@@ -10,6 +10,7 @@ from sync_service.persistence.stores.attempts import Attempts
 from sync_service.persistence.stores.audit import Audit
 from sync_service.persistence.stores.conflicts import Conflicts
 from sync_service.persistence.stores.cursors import Cursors
+from sync_service.persistence.stores.guard import GuardCounts, Holds
 from sync_service.persistence.stores.inbox import Inbox
 from sync_service.persistence.stores.journal import ChangeJournal
 from sync_service.persistence.stores.lessons import Staging
@@ -50,6 +51,8 @@ class SqlUnitOfWork:
         self.audit = Audit(tx)
         self.notifications = Notifications(tx)
         self.plans = Plans(tx)
+        self.guard = GuardCounts(tx)
+        self.holds = Holds(tx)
 
     def commit(self) -> None:
         """Chain the audit entries, check the fence, commit. Raises LeaseLost when the fence is stale."""

@@ -24,6 +24,8 @@ from sync_service.cli.shell import CONFIG_VARIABLE
 from sync_service.domain import guards
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import ConflictKind, ConflictState, Side
+from sync_service.domain.guards import Operation, Way
+from sync_service.domain.holds import HoldState, ItemState
 from sync_service.domain.links import ClosedBy, LinkState
 from sync_service.domain.matches import MatchState
 from sync_service.domain.outbox import AttemptState, EntryState
@@ -70,6 +72,10 @@ ENUMS: tuple[type[Enum], ...] = (
     AttemptState,
     LinkState,
     ClosedBy,
+    Operation,
+    Way,
+    HoldState,
+    ItemState,
     PersonStatus,
     Role,
     Act,
@@ -92,6 +98,10 @@ SPOKEN: dict[type[Enum], Mapping[Any, str]] = {
     ItemResult: resync_words.RESULTS,
     Target: resync_words.TARGETS,
     Why: resync_words.WHY,
+    Operation: words.OPERATIONS,
+    Way: words.WAYS,
+    HoldState: words.HOLD_STATES,
+    ItemState: words.ITEM_STATES,
     Level: LEVELS,
 }
 
@@ -186,11 +196,13 @@ def test_the_chapters_of_the_demo_are_those_it_tells() -> None:
 
 
 def test_figures_are_those_of_the_code() -> None:
-    deletions = f"max({guards.DELETES_AT_LEAST}, {guards.DELETES_SHARE * 100:.0f} %)"
+    deletions = f"max({guards.DELETES_AT_LEAST}, {guards.DELETES_PERCENT:.0f} %)"
+    creates = f"max({guards.CREATES_AT_LEAST}, {guards.CREATES_PERCENT:.0f} %)"
+    updates = f"max({guards.UPDATES_AT_LEAST}, {guards.UPDATES_PERCENT:.0f} %)"
     brake = f"more than {guards.SYSTEMIC_MORE_THAN} records and more than {guards.SYSTEMIC_SHARE * 100:.0f} %"
     for text in (ARCHITECTURE, OPERATIONS):
         plain = " ".join(text.split())
-        assert deletions in plain
+        assert all(limit in plain for limit in (deletions, creates, updates))
         assert brake in plain.replace("More", "more")
     assert DEAD_AFTER_PERIODS == 3, "architecture.md and operations.md say three periods"
 
@@ -292,6 +304,7 @@ def test_command_lines_are_found_at_all() -> None:
 TABLES: dict[str, type[BaseModel]] = {
     "schedule": config.Schedule,
     "limits": config.Limits,
+    "guard": config.Guard,
     "schools": config.SchoolSettings,
 }
 

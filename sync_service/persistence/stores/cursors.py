@@ -17,6 +17,7 @@ _TRIM = (
     " WHERE t.school_id = ? AND t.stream = ? ORDER BY t.id DESC LIMIT 1 OFFSET ?)"
 )
 _GET_NOTE = "SELECT value FROM notes WHERE school_id = ? AND key = ?"
+_NOTES = "SELECT key, value FROM notes WHERE school_id = ? AND key >= ? AND key < ?"
 _STORE_NOTE = "ON CONFLICT (school_id, key) DO UPDATE SET value = excluded.value"
 
 
@@ -58,3 +59,8 @@ class Cursors:
 
     def put_note(self, key: str, value: str) -> None:
         self._tx.insert(state.notes, ("school_id", "key", "value"), [(self._tx.school, key, value)], _STORE_NOTE)
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = self._tx.query(_NOTES, self._tx.school, prefix, behind)
+        return {key.removeprefix(prefix): value for key, value in rows}

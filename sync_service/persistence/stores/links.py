@@ -48,6 +48,10 @@ _LIVE_AFTER = (
     " AND t.state = 'live' AND t.id > ? ORDER BY t.id LIMIT ?"
 )
 _ONE = "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.id = ? {lock}"
+_SOME = (
+    "SELECT t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    " AND NOT t.remote_id {texts} ORDER BY t.local_id LIMIT ?"
+)
 _COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
 
 
@@ -182,3 +186,7 @@ class Links:
     def live(self, stream: Stream, *, after: LinkId, limit: int) -> list[tuple[LinkId, LocalId, RemoteId]]:
         rows = self._tx.query(_LIVE_AFTER, self._tx.school, stream.value, after, limit)
         return [(link_id, local_id, remote_id) for link_id, local_id, remote_id in rows]
+
+    def some(self, stream: Stream, limit: int, *, besides: Iterable[RemoteId] = ()) -> list[RemoteId]:
+        rows = self._tx.query(_SOME, self._tx.school, stream.value, list(besides), limit)
+        return [RemoteId(remote_id) for (remote_id,) in rows]

@@ -26,6 +26,12 @@ _DUE = (
     "(t.state = 'pending' OR (t.state = 'retry' AND t.not_before IS NULL)"
     " OR (t.state IN ('retry', 'waiting') AND t.not_before <= ?))"
 )
+_NO_DELETIONS = "{find}(t.groups, ?) = 0"
+_DUE_GROUPS = (
+    "SELECT t.groups, l.id IS NOT NULL, count(*) FROM outbox AS t LEFT JOIN links AS l"
+    " ON l.local_id = t.local_id AND l.stream = t.stream AND l.school_id = t.school_id AND l.state = 'live'"
+    " WHERE t.school_id = ? {conditions} GROUP BY t.groups, l.id IS NOT NULL {limit}"
+)
 _DUE_STREAMS = "SELECT DISTINCT t.stream FROM outbox AS t WHERE t.school_id = ? {conditions} {limit}"
 _REMOVE = "DELETE FROM outbox WHERE school_id = ? AND id {ints}"
 _WAKE = (
@@ -129,11 +135,25 @@ class Outbox:
         )
 
     def claim(
-        self, stream: Stream, limit: int, now: datetime, *, only: Collection[LocalId] | None = None
+        self,
+        stream: Stream,
+        limit: int | None,
+        now: datetime,
+        *,
+        only: Collection[LocalId] | None = None,
+        deletions: bool = True,
     ) -> list[Entry]:
-        chosen = None if only is None else list(only)
-        due = (("t.stream = ?", stream.value), (_DUE, stamp(now)), ("t.local_id {ints}", chosen))
+        due = (
+            ("t.stream = ?", stream.value),
+            (_DUE, stamp(now)),
+            ("t.local_id {ints}", None if only is None else list(only)),
+            (_NO_DELETIONS, None if deletions else dump(DELETED)),
+        )
         return [_entry(row) for row in self._tx.search(_ENTRIES, *due, limit=limit)]
+
+    def due_groups(self, stream: Stream, now: datetime) -> list[tuple[tuple[str, ...], bool, int]]:
+        rows = self._tx.search(_DUE_GROUPS, ("t.stream = ?", stream.value), (_DUE, stamp(now)))
+        return [(tuple(load(groups)), bool(linked), count) for groups, linked, count in rows]
 
     def by_local(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, Entry]:
         wanted = list(local_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import itemgetter
@@ -22,6 +22,7 @@ _UNLINKED = (
     "AND NOT EXISTS (SELECT 1 FROM links AS l WHERE l.school_id = t.school_id AND l.stream = ?"
     " AND l.local_id = t.id AND l.state = 'live')"
 )
+_ANY_ROW = "SELECT 1 FROM {table} WHERE school_id = ? LIMIT 1"
 _DELETE = "DELETE FROM {table} WHERE school_id = ? AND id {ints}"
 _CHILDREN = "SELECT {field} FROM {table} WHERE school_id = ? AND {field} {ints}"
 
@@ -156,11 +157,20 @@ class StagingRows:
 
     def restore(self, stream: Stream, local_id: LocalId, values: Values) -> None:
         """A deleted row back under its own id: what refers to it finds it again."""
+        self.restore_all(stream, {local_id: values})
+
+    def restore_all(self, stream: Stream, rows: Mapping[LocalId, Values]) -> None:
         shape = shape_of(stream)
-        _check_names(shape, [values])
+        _check_names(shape, list(rows.values()))
         self._tx.mute_journal()
-        full = (local_id, self._tx.school, *(values.get(name, default) for name, default in shape.defaults))
-        self._tx.insert(shape.table, ("id", "school_id", *shape.columns), [full])
+        full = [
+            (local_id, self._tx.school, *(values.get(name, default) for name, default in shape.defaults))
+            for local_id, values in rows.items()
+        ]
+        self._tx.insert(shape.table, ("id", "school_id", *shape.columns), full)
+
+    def is_empty(self, stream: Stream) -> bool:
+        return not self._tx.query(_ANY_ROW, self._tx.school, table=shape_of(stream).table.name)
 
     def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None:
         merged: dict[LocalId, Values] = {}

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from connectors.memory import MemoryRemote
 from mappings import load_mappings
+from sync_service.domain.guards import Limits
 from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunReport
@@ -72,8 +73,9 @@ class World:
     ears: Ears = field(default_factory=Ears)
     runs: int = 0
     fingerprints: dict[Stream, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
-    def cycle(self, probe: Callable[[str], None] = nothing) -> Cycle:
+    def cycle(self, probe: Callable[[str], None] = nothing, *, attended: bool = False) -> Cycle:
         self.runs += 1
         report = RunReport(run_id=f"run-{self.runs}", school=self.school.code)
         return Cycle(
@@ -86,13 +88,21 @@ class World:
             notifier=self.ears,
             report=report,
             tally=Tally(report=report),
+            attended=attended,
             fingerprints=self.fingerprints,
+            limits=self.limits,
             stop=threading.Event(),
             probe=probe,
         )
 
-    def sync(self, direction: Direction = Direction.BOTH, probe: Callable[[str], None] = nothing) -> RunReport:
-        cycle = self.cycle(probe)
+    def sync(
+        self,
+        direction: Direction = Direction.BOTH,
+        probe: Callable[[str], None] = nothing,
+        *,
+        attended: bool = False,
+    ) -> RunReport:
+        cycle = self.cycle(probe, attended=attended)
         run_cycle(cycle, list(Stream), direction)
         return cycle.report
 

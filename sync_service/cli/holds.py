@@ -1,0 +1,214 @@
+"""``holds``: what the mass-change guard stopped. A person releases exactly that set, discards it, or has it read
+again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from sync_service.cli import output
+from sync_service.cli.exit_codes import ExitCode
+from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode
+from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync_service.domain.holds import Hold
+    from sync_service.engine.decisions import Desk
+    from sync_service.engine.queries_holds import HoldView
+
+app = typer.Typer(help="Задержанное: слишком много изменений сразу.", no_args_is_help=True)
+
+HoldId = Annotated[int, typer.Argument(metavar="ID")]
+SHOWN = 50  # records of a hold on a screen; --json has all
+
+
+@app.command("list")
+def show_list(
+    ctx: typer.Context,
+    school: SchoolCode = None,
+    everything: Everything = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Что задержано и почему."""
+    from sync_service.engine import queries_words as words
+    from sync_service.engine.queries import plain
+    from sync_service.engine.queries_holds import hold_rows
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        rows = [
+            row
+            for one in chosen_schools(service, school)
+            for row in hold_rows(service.db, one, everything=everything)
+        ]
+
+    def render() -> None:
+        if not rows:
+            output.say("Ничего не задержано.")
+            return
+        output.print_table(
+            ("№", "Поток", "Почему", "Состояние", "Кто"),
+            [
+                (
+                    row.id,
+                    words.STREAMS[row.stream],
+                    row.why,
+                    words.HOLD_STATES[row.state],
+                    row.decided_by or row.first_by,
+                )
+                for row in rows
+            ],
+        )
+        output.say("Записи и что делает каждое решение: ecp-sync holds show №.")
+
+    shell.show(plain(rows), render)
+    return ExitCode.DONE
+
+
+@app.command("show")
+def show_one(
+    ctx: typer.Context,
+    hold_id: HoldId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Записи задержанного набора и что делает каждое решение."""
+    from sync_service.engine.queries import plain
+    from sync_service.engine.queries_holds import hold_view
+
+    shell = Shell.of(ctx, config, as_json)
+    with shell.service() as service:
+        one = one_school(service, school)
+        view = hold_view(service.db, one, hold_id)
+        seen(service, one, actor, f"holds:show:{hold_id}", (item.student_id for item in view.items))
+    shell.show(plain(view), lambda: _render(view, one.zone))
+    return ExitCode.DONE
+
+
+def _render(view: HoldView, zone: str) -> None:
+    from sync_service.engine import queries_words as words
+
+    output.say(f"Задержка {view.id}: {words.STREAMS[view.stream]}. {view.why}. {words.HOLD_STATES[view.state]}.")
+    output.print_table(
+        ("Запись", "Что произойдёт", "Состояние"),
+        [(item.caption, item.change, words.ITEM_STATES[item.state]) for item in view.items[:SHOWN]],
+    )
+    if len(view.items) > SHOWN:
+        output.say(f"Показано {SHOWN} из {len(view.items)}; все: --json.")
+    if view.first_by:
+        output.say(f"Первое слово: {view.first_by}, {words.moment_of(view.first_at, zone)}.")
+    if view.decided_by:
+        output.say(
+            f"Решено: {view.decided_by}, {words.moment_of(view.decided_at, zone)}. Отменить: holds undo {view.id}."
+        )
+    for name, text in view.choices.items():
+        stamp = f" --digest {view.digest}" if name == "release" else ""
+        output.say(f"ecp-sync holds {name} {view.id}{stamp} — {text}.")
+
+
+@app.command("release")
+def release(
+    ctx: typer.Context,
+    hold_id: HoldId,
+    digest: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--digest", metavar="D", help="Решать, только если набор тот же, что был показан."),
+    ] = None,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Разрешить именно этот набор; удаление разрешают два человека."""
+    from sync_service.engine import decide_holds
+
+    return _decide(
+        Shell.of(ctx, config, as_json),
+        school,
+        actor,
+        lambda desk: decide_holds.release(desk, hold_id, digest=digest),
+        {
+            "released": f"Задержка {hold_id}: разрешено. Выполнится при следующей сверке, каждая запись проверяется.",
+            "seconding": f"Задержка {hold_id}: записано. Удаление должен подтвердить второй человек.",
+        },
+    )
+
+
+@app.command("discard")
+def discard(
+    ctx: typer.Context,
+    hold_id: HoldId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Отменить: изменение не нужно."""
+    from sync_service.engine import decide_holds
+
+    return _decide(
+        Shell.of(ctx, config, as_json),
+        school,
+        actor,
+        lambda desk: decide_holds.discard(desk, hold_id),
+        {"discarded": f"Задержка {hold_id}: отменено."},
+    )
+
+
+@app.command("recheck")
+def recheck(
+    ctx: typer.Context,
+    hold_id: HoldId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Прочитать записи заново; при следующей сверке набор посчитают снова."""
+    from sync_service.engine import decide_holds
+
+    return _decide(
+        Shell.of(ctx, config, as_json),
+        school,
+        actor,
+        lambda desk: decide_holds.recheck(desk, hold_id),
+        {"superseded": f"Задержка {hold_id}: прочитано заново. Запустите сверку: ecp-sync sync."},
+    )
+
+
+@app.command("undo")
+def undo(
+    ctx: typer.Context,
+    hold_id: HoldId,
+    school: SchoolCode = None,
+    actor: Actor = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Отменить решение, пока оно не выполнено."""
+    from sync_service.engine import decide_holds
+
+    return _decide(
+        Shell.of(ctx, config, as_json),
+        school,
+        actor,
+        lambda desk: decide_holds.undo(desk, hold_id),
+        {"open": f"Задержка {hold_id}: решение отменено, записи снова задержаны."},
+    )
+
+
+def _decide(
+    shell: Shell, school: str | None, actor: str | None, decide: Callable[[Desk], Hold], sentences: dict[str, str]
+) -> int:
+    """One decision; a deletion that waits for its second person counts as something still open."""
+    with shell.desk(school, actor) as desk:
+        case = decide(desk)
+    state = case.state.value
+    shell.show({"id": case.hold_id, "state": state}, lambda: output.say(sentences[state]))
+    return ExitCode.OPEN_DECISIONS if state == "seconding" else ExitCode.DONE
