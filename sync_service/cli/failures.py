@@ -150,7 +150,7 @@ def of_report(report: RunReport, *, open_questions: bool = False) -> str:
         case RunStatus.COMPLETED_WITH_ERRORS:
             return "Сверено не всё. Что отложено: ecp-sync quarantine list; ошибки потоков: ecp-sync runs show."
         case RunStatus.HELD:
-            return "Слишком много изменений сразу: часть задержана, её должен подтвердить человек."
+            return "Слишком много изменений сразу: часть задержана. Посмотреть и решить: ecp-sync holds list."
         case RunStatus.LOGIN_NEEDED:
             return _sentence(LoginNeeded())
         case RunStatus.INTERRUPTED:

@@ -94,7 +94,7 @@ def show_one(
 def _render(view: HoldView, zone: str) -> None:
     from sync_service.engine import queries_words as words
 
-    output.say(f"Задержка {view.id}: {words.STREAMS[view.stream]}. {view.why}. {words.HOLD_STATES[view.state]}.")
+    output.say(f"Задержание {view.id}: {words.STREAMS[view.stream]}. {view.why}. {words.HOLD_STATES[view.state]}.")
     output.print_table(
         ("Запись", "Что произойдёт", "Состояние"),
         [(item.caption, item.change, words.ITEM_STATES[item.state]) for item in view.items[:SHOWN]],
@@ -134,8 +134,8 @@ def release(
         actor,
         lambda desk: decide_holds.release(desk, hold_id, digest=digest),
         {
-            "released": f"Задержка {hold_id}: разрешено. Выполнится при следующей сверке, каждая запись проверяется.",
-            "seconding": f"Задержка {hold_id}: записано. Удаление должен подтвердить второй человек.",
+            "released": f"Задержание {hold_id}: разрешено. Выполнится при следующей сверке.",
+            "seconding": f"Задержание {hold_id}: записано. Удаление должен подтвердить второй человек.",
         },
     )
 
@@ -157,7 +157,7 @@ def discard(
         school,
         actor,
         lambda desk: decide_holds.discard(desk, hold_id),
-        {"discarded": f"Задержка {hold_id}: отменено."},
+        {"discarded": f"Задержание {hold_id}: отменено."},
     )
 
 
@@ -178,7 +178,7 @@ def recheck(
         school,
         actor,
         lambda desk: decide_holds.recheck(desk, hold_id),
-        {"superseded": f"Задержка {hold_id}: прочитано заново. Запустите сверку: ecp-sync sync."},
+        {"superseded": f"Задержание {hold_id}: прочитано заново. Запустите сверку: ecp-sync sync."},
     )
 
 
@@ -199,7 +199,7 @@ def undo(
         school,
         actor,
         lambda desk: decide_holds.undo(desk, hold_id),
-        {"open": f"Задержка {hold_id}: решение отменено, записи снова задержаны."},
+        {"open": f"Задержание {hold_id}: решение отменено, записи снова задержаны."},
     )
 
 

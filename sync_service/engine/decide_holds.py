@@ -37,7 +37,7 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
         case = _undecided(uow, hold_id)
         if digest is not None and digest != case.digest:
             raise DecisionError(
-                f"Задержка {hold_id}: состав изменился, пока вы решали. Посмотрите его снова: holds show {hold_id}.",
+                f"Задержание {hold_id}: состав изменился, пока вы решали. Посмотрите: holds show {hold_id}.",
                 stale=True,
             )
         now = desk.now()
@@ -50,7 +50,7 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
             return decided
         if case.needs_second and case.first_by == desk.actor:
             raise DecisionError(
-                f"Задержка {hold_id}: удаление подтверждает второй человек, не {desk.actor}. Пусть решит другой."
+                f"Задержание {hold_id}: удаление подтверждает второй человек, не {desk.actor}. Пусть решит другой."
             )
         items = _standing_items(uow, case)
         decided = replace(
@@ -121,7 +121,7 @@ def undo(desk: Desk, hold_id: int) -> Hold:
     with desk.db.write(desk.school.school_id) as uow:
         case = uow.holds.get(hold_id)
         if case is None:
-            raise not_found("Задержка", hold_id)
+            raise not_found("Задержание", hold_id)
         match case.state:
             case HoldState.SECONDING:
                 left = _standing_items(uow, case)
@@ -130,13 +130,15 @@ def undo(desk: Desk, hold_id: int) -> Hold:
             case HoldState.DISCARDED:
                 left = _take_back_discard(desk, uow, case, uow.holds.items([hold_id], state=ItemState.DISCARDED))
             case _:
-                raise DecisionError(f"Задержка {hold_id}: отменять нечего.")
+                raise DecisionError(f"Задержание {hold_id}: отменять нечего.")
         if not left:
-            raise DecisionError(f"Задержка {hold_id}: решение уже выполнено или записи изменились, отменять нечего.")
+            raise DecisionError(
+                f"Задержание {hold_id}: решение уже выполнено или записи изменились, отменять нечего."
+            )
         if case.state is not HoldState.SECONDING and any(
             other.kind == case.kind for other in uow.holds.undecided(case.stream, case.way)
         ):
-            raise DecisionError(f"Задержка {hold_id}: есть новая задержка того же рода. Сначала решите её.")
+            raise DecisionError(f"Задержание {hold_id}: есть новое задержание того же рода. Сначала решите его.")
         uow.holds.mark([item.item_id for item in left], ItemState.HELD)
         reopened = replace(
             case,
@@ -161,10 +163,10 @@ def undo(desk: Desk, hold_id: int) -> Hold:
 def _undecided(uow: UnitOfWork, hold_id: int) -> Hold:
     case = uow.holds.get(hold_id)
     if case is None:
-        raise not_found("Задержка", hold_id)
+        raise not_found("Задержание", hold_id)
     if case.state not in UNDECIDED:
         who = f" ({case.decided_by})" if case.decided_by else ""
-        raise DecisionError(f"Задержка {hold_id}: уже решено{who} или отпало. Обновите список.", stale=True)
+        raise DecisionError(f"Задержание {hold_id}: уже решено{who} или отпало. Обновите список.", stale=True)
     return case
 
 
@@ -242,7 +244,7 @@ def _bring_back(desk: Desk, uow: UnitOfWork, case: Hold, entries: dict[LocalId, 
         wanted = {LocalId(int(values[name] or 0)) for values in lost.values() if values.get(name) is not None}
         if wanted and len(uow.staging.rows(parent, wanted)) < len(wanted):
             raise DecisionError(
-                f"Задержка {case.hold_id}: часть записей относится к другим, тоже удалённым ({parent.value}). "
+                f"Задержание {case.hold_id}: часть записей относится к другим, тоже удалённым ({parent.value}). "
                 "Сначала верните их."
             )
     if lost:
@@ -364,7 +366,7 @@ def _take_back_discard(desk: Desk, uow: UnitOfWork, case: Hold, items: Sequence[
     if case.kind.operation is Operation.UPDATE:
         return _send_after_all(desk, uow, case, items)
     what = "верните их в деле о зачислении: releases reopen" if case.stream is Stream.STUDENTS else "удалите их снова"
-    raise DecisionError(f"Задержка {case.hold_id}: записи стоят в базе школы; если они не нужны в ней, {what}.")
+    raise DecisionError(f"Задержание {case.hold_id}: записи стоят в базе школы; если они не нужны в ней, {what}.")
 
 
 def _send_after_all(desk: Desk, uow: UnitOfWork, case: Hold, items: Sequence[HoldItem]) -> list[HoldItem]:

@@ -76,7 +76,7 @@ def hold_view(db: Database, school: School, hold_id: int) -> HoldView:
     with db.read(school.school_id) as uow:
         case = uow.holds.get(hold_id)
         if case is None:
-            raise DecisionError(f"Задержка {hold_id}: нет такой записи. Обновите список.")
+            raise DecisionError(f"Задержание {hold_id}: нет такой записи. Обновите список.")
         items = uow.holds.items([hold_id])
         known = _load(uow, case, items)
     return HoldView(

@@ -16,6 +16,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine import (
     queries,
     queries_conflicts,
+    queries_holds,
     queries_matches,
     queries_quarantine,
     queries_releases,
@@ -44,6 +45,9 @@ VIEWS = (
     queries_releases.ReleaseView,
     queries_releases.StepView,
     queries_quarantine.QuarantineGroup,
+    queries_holds.HoldRow,
+    queries_holds.HoldView,
+    queries_holds.HoldItemView,
     queries_quarantine.QuarantineRow,
     queries_quarantine.QuarantineView,
     queries_resync.PlanRow,
