@@ -328,7 +328,7 @@ class OutboxStore(Protocol):
     def remove(self, entry_ids: Iterable[int]) -> None: ...
 
     def deletions(self, stream: Stream) -> list[Entry]:
-        """Pending entries with ``"*"`` among their dirty groups: the record was deleted here."""
+        """Entries to be sent, now or later, with ``"*"`` among their dirty groups: the record was deleted here."""
         ...
 
     def wake(self, stream: Stream | None, keys: Iterable[str]) -> int:

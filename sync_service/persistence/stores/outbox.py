@@ -177,7 +177,7 @@ class Outbox:
             self._tx.run(_REMOVE, self._tx.school, wanted)
 
     def deletions(self, stream: Stream) -> list[Entry]:
-        holds_all = "t.state = 'pending' AND {find}(t.groups, ?) > 0"
+        holds_all = "t.state IN ('pending', 'retry', 'waiting') AND {find}(t.groups, ?) > 0"
         rows = self._tx.search(_ENTRIES, ("t.stream = ?", stream.value), (holds_all, dump(DELETED)))
         return [_entry(row) for row in rows]
 
