@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sync_service.domain.actions import audit_item, localise
+from sync_service.domain.actions import DELETION, audit_item, localise
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.guards import Operation, Way
@@ -249,7 +249,15 @@ def _bring_back(desk: Desk, uow: UnitOfWork, case: Hold, entries: dict[LocalId, 
             )
     if lost:
         uow.staging.restore_all(case.stream, lost)
-    uow.outbox.remove([entry.entry_id for entry in entries.values()])
+    uow.outbox.remove([entry.entry_id for i, entry in entries.items() if i not in present])
+    # A row that somebody has put back meanwhile is planned afresh: it may say something else than before.
+    uow.outbox.save(
+        [
+            replace(entry, state=EntryState.PENDING, groups=tuple(g for g in entry.groups if g != DELETION))
+            for i, entry in entries.items()
+            if i in present
+        ]
+    )
     items = tuple(
         audit_item(case.stream, Act.DECIDE, i, links[i].remote_id, values, EMPTY) for i, values in lost.items()
     )

@@ -7,9 +7,11 @@ from datetime import date, time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from sync_service.config import ENVIRONMENT, Schedule, SchoolSettings, Settings, load_settings
+from sync_service.config import ENVIRONMENT, Guard, Schedule, SchoolSettings, Settings, load_settings
 from sync_service.domain.errors import ConfigError
+from sync_service.domain.guards import Limits
 from sync_service.domain.streams import Stream
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -178,6 +180,16 @@ def test_the_example_is_plain_toml() -> None:
         "database_url",
         "log_level",
         "schedule",
+        "guard",
         "limits",
         "schools",
     }
+
+
+def test_the_guard_of_the_example_is_the_default_one() -> None:
+    """The tour shows what holds anyway; weeks without sense are refused with an example."""
+    assert load_settings(EXAMPLE, {}).guard.limits() == Limits()
+    assert Guard(rollover="").limits().rollover is None
+    for weeks in ("25-15", "31.02-15.09", "Sept"):
+        with pytest.raises(ValidationError, match=r"25\.08-15\.09"):
+            Guard(rollover=weeks)

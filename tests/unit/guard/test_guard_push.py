@@ -162,6 +162,20 @@ def test_discarded_deletions_come_back(world: World) -> None:
     assert (live(world, Stream.MARKS), world.count("outbox")) == (60, 0)
 
 
+def test_a_row_that_was_put_back_meanwhile_keeps_its_edit(world: World) -> None:
+    """Of eight deleted marks another program has put one back with another value: the discard brings back seven."""
+    crowd(world, 60)
+    before = world.rows("marks")[:8]
+    delete_marks(world, [row["id"] for row in before])
+    world.sync()
+    case = only_hold(world)
+    world.insert("marks", **{**before[0], "value": "2"})
+    decide_holds.discard(world.desk(), case.hold_id)
+    assert world.sync().status is RunStatus.SUCCEEDED
+    assert [row["value"] for row in world.rows("marks")].count("2") == 1
+    assert [mark["value"] for mark in world.remote.records(Stream.MARKS).values()].count("2") == 1
+
+
 def test_discarded_updates_stay_here_until_they_change_again(world: World) -> None:
     """Another group of the same record travels; the discarded one only when somebody edits it once more."""
     scene = crowd(world, 60, marks=False)
