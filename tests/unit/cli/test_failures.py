@@ -24,6 +24,7 @@ OURS = {
     "connection",
     "login",
     "quarantine",
+    "holds",
     "check",
     "config",
     "base_url",
