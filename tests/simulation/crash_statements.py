@@ -349,9 +349,9 @@ def _edit(made: Office, chance: random.Random, cards: list[tuple[str, int]], num
     made.region.admin("POST", "edit", {"stream": "students", "items": [{"id": cards[theirs][0], "changes": changes}]})
     made.sql("UPDATE students SET email = :e WHERE id = :id", e=f"e{number}@example.ru", id=cards[ours][1])
     cells = made.sql(
-        "SELECT DISTINCT m.student_id AS student, m.lesson_id AS lesson"
-        " FROM marks m JOIN lessons l ON l.id = m.lesson_id WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20'"
-        " ORDER BY m.student_id, m.lesson_id"
+        """SELECT DISTINCT m.student_id AS student, m.lesson_id AS lesson
+        FROM marks AS m JOIN lessons AS l ON l.id = m.lesson_id
+        WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20' ORDER BY m.student_id, m.lesson_id"""
     )
     cell = cells[number % len(cells)]
     made.sql(

@@ -108,7 +108,7 @@ STATEMENTS: tuple[Statement, ...] = (
         number=11,
         title="The N-th write fails, for every N, and three kinds of full disk: resumes unaided",
         full=10_000,
-        short=15,
+        short=5,
         by_count=disk_statements.statement_11,
     ),
     Statement(
