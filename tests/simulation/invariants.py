@@ -258,6 +258,9 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
                 continue  # the other side had this value in sight and replaced it
             if any(r.step > edit.step for r in history.ledger.removals(side, thing.stream, thing.of(side))):
                 continue  # this side has deleted the record since; it lives on by a decision
+            winner = edits[other]
+            if winner is not None and _same(history, policy, edit.value, winner.before):
+                continue  # back to what the winner began with, its answer lost: a known limit, docs/reliability.md
             if history.ledger.returned(side, thing.stream, thing.of(side), name, edit):
                 continue  # an edit taken back: to the engine this side has not changed at all
             if not _decided(history, policy, side, edit, cases):
