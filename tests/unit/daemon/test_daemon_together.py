@@ -201,9 +201,17 @@ def test_a_run_of_a_killed_process_is_closed_without_a_new_run(start: Start, tmp
     running.wait_for_runs(1)
     school = running.service.school("school-900")
     running.service.db.connection(school.school_id).mark("login_needed")
-    running.service.db.leases.acquire(
-        school.school_id, [Stream.MARKS], "killed", wait=0, clock=clock.monotonic, sleep=clock.sleep, period=1
-    )
+
+    def taken() -> bool:
+        leases = running.service.db.leases
+        mine = (school.school_id, [Stream.MARKS], "killed")
+        try:
+            leases.acquire(*mine, wait=0, clock=clock.monotonic, sleep=clock.sleep, period=1)
+        except AlreadyRunning:  # the run before has its row written and its leases not yet given back
+            return False
+        return True
+
+    wait_for(taken, "the leases of the killed run")
     killed = RunReport(run_id="killed", school=school.code, started_at=clock.now().isoformat())
     running.service.db.runs.start(school.school_id, killed, "manual")
 
