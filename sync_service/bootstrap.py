@@ -34,6 +34,7 @@ from sync_service.region import CandidateToken, StoredTokens, connect, needs_log
 if TYPE_CHECKING:
     from connectors.auth import TokenStore
     from mappings import Mappings
+    from sync_service.accounts import Accounts
     from sync_service.config import SchoolSettings, Settings
     from sync_service.domain.policies import StreamPolicy
     from sync_service.domain.records import Values
@@ -336,6 +337,16 @@ class Service:
             dry_run=dry_run,
             probe=self._probe,
         )
+
+    # People
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who may enter the page and the API."""
+        from sync_service.accounts import Accounts
+        from sync_service.persistence.people import SqlPeople
+
+        return Accounts(SqlPeople(self.db.engine), self.clock.now)
 
     # Examinations
 
