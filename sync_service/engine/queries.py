@@ -109,10 +109,15 @@ def open_decisions(db: Database, school: School) -> frozenset[tuple[str, int]]:
     return frozenset([*conflicts, *matches, *releases, *holds])
 
 
-def remember_next_runs(uow: UnitOfWork, next_runs: Mapping[Stream, datetime]) -> None:
+def remember_next_runs(uow: UnitOfWork, moments: Mapping[Stream, datetime]) -> None:
     """Where the daemon writes down when it is going to run each stream; ``status`` shows it."""
-    note = {stream.value: at.isoformat() for stream, at in next_runs.items()}
+    note = {stream.value: at.isoformat() for stream, at in moments.items()}
     uow.cursors.put_note(_NEXT_RUNS, json.dumps(note))
+
+
+def next_runs(uow: UnitOfWork) -> dict[Stream, str]:
+    """Stream → the moment (ISO 8601, UTC) the daemon means to run it; empty when nobody runs the schedule."""
+    return {Stream(name): at for name, at in json.loads(uow.cursors.get_note(_NEXT_RUNS) or "{}").items()}
 
 
 def linked_records(db: Database, school: School) -> int:
@@ -143,7 +148,7 @@ def _streams(
     for (stream, _), count in uow.quarantine.counts().items():
         quarantined[stream] += count
     conflicts, oldest = uow.conflicts.counts(), uow.outbox.oldest()
-    next_runs = json.loads(uow.cursors.get_note(_NEXT_RUNS) or "{}")
+    planned = next_runs(uow)
     return {
         stream: StreamStatus(
             last_success_at=successes.get(stream),
@@ -154,7 +159,7 @@ def _streams(
             waiting=waiting[stream],
             quarantined=quarantined[stream],
             held=held[stream],
-            next_run_at=_ahead(next_runs.get(stream.value), now),
+            next_run_at=_ahead(planned.get(stream), now),
         )
         for stream in Stream
     }

@@ -87,6 +87,20 @@ def conflict_view(db: Database, school: School, conflict_id: int) -> ConflictVie
         if case is None:
             raise DecisionError(f"Расхождение {conflict_id}: нет такой записи. Обновите список.")
         links, captions = _load(uow, [case])
+    return _view(school, case, links, captions)
+
+
+def conflict_views(db: Database, school: School, *, limit: int) -> list[ConflictView]:
+    """The oldest open cases with the values that clash, at most ``limit``."""
+    with db.read(school.school_id) as uow:
+        cases = uow.conflicts.cases(limit=limit)
+        links, captions = _load(uow, cases)
+    return [_view(school, case, links, captions) for case in cases]
+
+
+def _view(
+    school: School, case: Conflict, links: dict[tuple[Stream, LocalId], Link], captions: Captions
+) -> ConflictView:
     return ConflictView(
         **_row(school, case, links, captions),
         clashes=tuple(_clash(case.stream, clash, captions) for clash in case.clashes),

@@ -1,0 +1,63 @@
+"""What every screen of the page shows at its edge: how much waits for a person, and whether the line stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync_service.domain.outbox import EntryState
+from sync_service.domain.releases import ReleaseState
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import School
+from sync_service.engine.queries import next_runs
+from sync_service.engine.queries_runs import last_successes
+from sync_service.engine.stores import Database
+
+AWAITED = (ReleaseState.CLAIMED, ReleaseState.NOT_RELEASED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Open cases per queue."""
+
+    conflicts: int
+    matches: int
+    releases: int
+    holds: int
+    quarantined: int
+
+    @property
+    def total(self) -> int:
+        return self.conflicts + self.matches + self.releases + self.holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """``word`` is ok, login_needed or silent (never agreed yet); moments are ISO 8601 in UTC."""
+
+    word: str
+    last_success_at: str | None
+    next_run_at: str | None
+
+
+def waiting(db: Database, school: School) -> Waiting:
+    """A constant number of statements, none of them over records."""
+    with db.read(school.school_id) as uow:
+        held = sum(n for (_, state, _), n in uow.outbox.counts().items() if state is EntryState.HELD)
+        parked = sum(n for (_, reason), n in uow.inbox.counts().items() if reason == "held")
+        releases = uow.releases.counts()
+        return Waiting(
+            conflicts=sum(uow.conflicts.counts().values()),
+            matches=len(uow.matches.cases()),
+            releases=sum(releases.get(state.value, 0) for state in AWAITED),
+            holds=int(held > 0) + int(parked > 0),
+            quarantined=sum(uow.quarantine.counts().values()),
+        )
+
+
+def pulse(db: Database, school: School, *, needs_login: bool) -> Pulse:
+    """When the school's pupils were last compared, and when they will be next."""
+    found = last_successes(db, school.school_id, (Stream.STUDENTS,)).get(Stream.STUDENTS)
+    with db.read(school.school_id) as uow:
+        planned = next_runs(uow).get(Stream.STUDENTS)
+    word = "login_needed" if needs_login else "ok" if found else "silent"
+    return Pulse(word=word, last_success_at=found, next_run_at=planned)

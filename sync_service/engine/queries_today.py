@@ -1,0 +1,130 @@
+"""The inbox of a day: everything that waits for a person, oldest first, each with one line of reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sync_service.domain.releases import ReleaseCase, ReleaseState
+from sync_service.domain.rules.working_days import between
+from sync_service.domain.streams import Stream
+from sync_service.engine.context import School
+from sync_service.engine.queries_conflicts import ConflictView, conflict_views
+from sync_service.engine.queries_matches import MatchRow, match_rows
+from sync_service.engine.queries_releases import ReleaseRow, release_rows
+from sync_service.engine.stores import Database
+
+LONG = 3  # working days after which a case stands out
+MOST_ITEMS = 200  # of each queue; the rest is one click away
+_AWAITED = (ReleaseState.CLAIMED.value, ReleaseState.NOT_RELEASED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    """One line. ``queue`` and ``id`` name the case; ``opened_at`` is ISO 8601 in UTC, ``days`` working days in
+    the school's zone; ``conflict`` stands beside conflicts, whose values the line shows."""
+
+    queue: str
+    id: int
+    student_id: int | None
+    title: str
+    kind: str
+    detail: str
+    verb: str
+    opened_at: str
+    opened_on: date
+    days: int
+    conflict: ConflictView | None = None
+
+
+def inbox(db: Database, school: School, today: date) -> list[InboxItem]:
+    """Open cases of all queues, oldest first."""
+    holidays = school_holidays(db, school, today)
+    zone = ZoneInfo(school.zone)
+
+    def aged(at: str | None) -> tuple[str, date, int]:
+        moment = datetime.fromisoformat(at) if at else datetime.now(zone)
+        day = moment.astimezone(zone).date()
+        return moment.isoformat(), day, between(day, today, holidays)
+
+    items = [_conflict(row, *aged(row.opened_at)) for row in conflict_views(db, school, limit=MOST_ITEMS)]
+    items += [_match(row, *aged(row.opened_at)) for row in match_rows(db, school)[:MOST_ITEMS]]
+    items += [
+        _release(row, *aged(row.opened_at))
+        for row in release_rows(db, school, today)[:MOST_ITEMS]
+        if row.state in _AWAITED
+    ]
+    return sorted(items, key=lambda item: (item.opened_at, item.queue, item.id))
+
+
+def school_holidays(db: Database, school: School, today: date) -> frozenset[date]:
+    """Days of the school's own holidays within a year around ``today``; they are periods of kind «holiday»."""
+    with db.read(school.school_id) as uow:
+        rows = uow.staging.all_rows(Stream.PERIODS).values()
+    days: set[date] = set()
+    for row in rows:
+        if row.get("kind") != "holiday" or not (row.get("starts_on") and row.get("ends_on")):
+            continue
+        day, last = date.fromisoformat(str(row["starts_on"])), date.fromisoformat(str(row["ends_on"]))
+        while day <= last and abs((day - today).days) <= 366:
+            days.add(day)
+            day += timedelta(days=1)
+    return frozenset(days)
+
+
+def _conflict(row: ConflictView, opened_at: str, opened_on: date, days: int) -> InboxItem:
+    return InboxItem(
+        queue="conflicts",
+        id=row.id,
+        student_id=row.student_id,
+        title=row.caption,
+        kind="расхождение",
+        detail="",
+        verb="Решить",
+        opened_at=opened_at,
+        opened_on=opened_on,
+        days=days,
+        conflict=row,
+    )
+
+
+def _match(row: MatchRow, opened_at: str, opened_on: date, days: int) -> InboxItem:
+    first = row.candidates[0] if row.candidates else None
+    return InboxItem(
+        queue="matches",
+        id=row.id,
+        student_id=None,
+        title=row.caption,
+        kind="возможный двойник",
+        detail="; ".join(first.why) if first else "",
+        verb="Сравнить",
+        opened_at=opened_at,
+        opened_on=opened_on,
+        days=days,
+    )
+
+
+def _release(row: ReleaseRow, opened_at: str, opened_on: date, days: int) -> InboxItem:
+    unknown = row.state == ReleaseState.CLAIMED.value
+    school = row.previous_school or "прежняя школа"
+    if unknown:
+        detail = "Неясно, откуда прибыл. Укажите в движении."
+    elif row.last_outcome:
+        detail = row.last_outcome
+    elif row.case == ReleaseCase.OTHER_DISTRICT.value:
+        detail = "Прежний район не ведёт движение в ГИС: нужны звонок и новая карточка."
+    else:
+        detail = f"{school} не оформила выбытие. Ещё не звонили."
+    return InboxItem(
+        queue="releases",
+        id=row.id,
+        student_id=row.student_id,
+        title=row.caption + (f", {row.class_name}" if row.class_name else ""),
+        kind="неясно, откуда прибыл" if unknown else "не отчислен",
+        detail=detail,
+        verb="Открыть" if row.last_outcome or unknown else "Позвонить",
+        opened_at=opened_at,
+        opened_on=opened_on,
+        days=days,
+    )

@@ -1,0 +1,171 @@
+"""The application: gate, routes, and what an error looks like to the person who met it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from sync_service.domain.errors import DatabaseBusy, DecisionError, SyncError
+from sync_service.web.headers import UNSAFE, Gate
+from sync_service.web.rendering import Renderer
+from sync_service.web.routes import ROUTERS
+from sync_service.web.visits import Forbidden, NoSuchPage, SignInNeeded, StaleForm, Visit, typed_in
+
+if TYPE_CHECKING:
+    from sync_service.accounts import Accounts
+    from sync_service.bootstrap import Service
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppParts:
+    """What routes reach through ``request.app.state.parts``. ``secure``: browsers come over HTTPS."""
+
+    service: Service
+    accounts: Accounts
+    renderer: Renderer
+    secure: bool
+
+
+def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = False) -> FastAPI:
+    """The page of an installation. ``hosts`` are the names it answers to beside the loopback address."""
+    logging.getLogger("uvicorn.access").disabled = True  # addresses may name records
+    app = FastAPI(
+        title="ecp-sync",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=[Middleware(Gate, hosts=(*LOCAL_HOSTS, *hosts), secure=secure)],
+    )
+    app.state.parts = AppParts(service=service, accounts=service.accounts, renderer=Renderer(), secure=secure)
+    with as_file(files("sync_service.web") / "static") as folder:
+        app.mount("/static", StaticFiles(directory=folder), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(SignInNeeded, sign_in_first)
+    app.add_exception_handler(SyncError, say_what_happened)
+    app.add_exception_handler(HTTPException, say_what_happened)
+    app.add_exception_handler(RequestValidationError, say_what_happened)
+    app.add_exception_handler(Exception, say_what_happened)
+    return app
+
+
+async def sign_in_first(request: Request, error: Exception) -> Response:
+    """On to the door. A form that was being sent waits behind it, so that nothing typed is lost."""
+    path = error.path if isinstance(error, SignInNeeded) else "/login"
+    if request.method not in UNSAFE:
+        return RedirectResponse(path, status_code=303)
+    renderer: Renderer = request.app.state.parts.renderer
+    typed = typed_in(await request.form(max_files=1))
+    return renderer.bare(
+        request,
+        "login.html",
+        status=401,
+        problem="Вход устарел: больше 30 минут не было действий. Войдите снова — заполненное не потеряется.",
+        login="",
+        resume_path=request.url.path,
+        resume_fields=typed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    status: int
+    title: str
+    text: str
+    todo: str
+
+
+_NOT_FOUND = _Trouble(
+    404,
+    "Здесь ничего нет",
+    "Такой страницы нет, или запись уже разобрана и убрана.",
+    "Вернитесь к списку и откройте запись оттуда.",
+)
+_FORBIDDEN = _Trouble(
+    403,
+    "Эта страница не для вашей роли",
+    "Ваша учётная запись не даёт права на это действие.",
+    "Если оно вам нужно для работы, попросите администратора изменить роль.",
+)
+_STALE_FORM = _Trouble(
+    403,
+    "Форма устарела",
+    "Страница была открыта до последнего входа, поэтому ничего не записано.",
+    "Нажмите «Отправить снова»: заполненное сохранилось.",
+)
+_DATABASE = _Trouble(
+    503,
+    "База данных не отвечает",
+    "Сейчас ничего нельзя ни показать, ни записать. Несохранённого не осталось.",
+    "Подождите минуту и обновите страницу. Если не помогло, позовите администратора.",
+)
+_MISTAKE = _Trouble(
+    500,
+    "Ошибка программы",
+    "Действие не выполнено, данные не изменились.",
+    "Вернитесь назад и повторите. Если повторится, сообщите администратору, что вы делали и когда.",
+)
+
+
+async def say_what_happened(request: Request, error: Exception) -> Response:
+    """A page in plain Russian: what happened, what was not done, what to do. The log gets the class alone."""
+    trouble = _trouble_of(error)
+    if trouble.status >= 500:
+        structlog.get_logger().error("page_failed", error=type(error).__name__, status=trouble.status)
+    renderer: Renderer = request.app.state.parts.renderer
+    visit: Visit | None = getattr(request.state, "visit", None)
+    typed: dict[str, str] = {}
+    if isinstance(error, StaleForm) and visit is not None:
+        typed = typed_in(await request.form(max_files=1))
+    return _page(request, renderer, visit, trouble, typed)
+
+
+def _page(
+    request: Request, renderer: Renderer, visit: Visit | None, trouble: _Trouble, typed: dict[str, str]
+) -> HTMLResponse:
+    back = visit.link() if visit is not None else "/"
+    token = visit.session.csrf if visit is not None else ""
+    return renderer.bare(
+        request,
+        "trouble.html",
+        status=trouble.status,
+        trouble=trouble,
+        back=back,
+        resume_path=request.url.path if typed else "",
+        resume_fields=typed,
+        csrf=token,
+    )
+
+
+def _trouble_of(error: Exception) -> _Trouble:
+    match error:
+        case Forbidden():
+            return _FORBIDDEN
+        case NoSuchPage() | HTTPException(status_code=404) | RequestValidationError():
+            return _NOT_FOUND
+        case StaleForm():
+            return _STALE_FORM
+        case DecisionError(stale=stale):
+            title = "Пока вы решали, данные изменились" if stale else "Так сделать нельзя"
+            return _Trouble(409 if stale else 422, title, str(error), "Вернитесь к списку и откройте запись снова.")
+        case DatabaseBusy():
+            return _DATABASE
+        case HTTPException(status_code=status):
+            return _Trouble(
+                status, "Запрос не принят", "Браузер прислал то, чего страница не ждёт.", "Вернитесь назад."
+            )
+        case _:
+            return _MISTAKE

@@ -1,0 +1,220 @@
+"""Templates with everything they may use: words, dates, sides, the navigation, the token of the form.
+
+Autoescape is on for every template; nothing that came from a record is ever marked safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse
+
+from sync_service.domain.people import Permission, Role
+from sync_service.engine import queries_words as words
+from sync_service.engine.queries_page import Pulse, Waiting
+from sync_service.web.i18n import LANGUAGES, RUSSIAN, plural, translator
+
+if TYPE_CHECKING:
+    from sync_service.web.visits import Visit
+
+LANGUAGE_COOKIE = "ecp_language"
+ROLE_NAMES = {
+    Role.SECRETARY: "секретарь",
+    Role.ADMIN: "администратор",
+    Role.DIRECTOR: "директор",
+    Role.VIEWER: "наблюдатель",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A line of the navigation; ``count`` names a figure of :class:`Waiting`."""
+
+    path: str
+    title: str
+    icon: str
+    permission: Permission
+    count: str | None = None
+
+
+NAVIGATION: tuple[tuple[str, tuple[Section, ...]], ...] = (
+    (
+        "Ждут решения",
+        (
+            Section("", "Сегодня", "inbox", Permission.SEE, "total"),
+            Section("/conflicts", "Расхождения", "clash", Permission.SEE_PUPILS, "conflicts"),
+            Section("/matches", "Возможные двойники", "twins", Permission.SEE_PUPILS, "matches"),
+            Section("/releases", "Не отчислены", "phone", Permission.WATCH_RELEASES, "releases"),
+            Section("/holds", "Задержанные изменения", "hold", Permission.SEE_PUPILS, "holds"),
+            Section("/quarantine", "Карантин", "warn", Permission.SEE_PUPILS, "quarantined"),
+        ),
+    ),
+    (
+        "Школа",
+        (
+            Section("/movements", "Движение", "move", Permission.SEE_PUPILS),
+            Section("/import", "Импорт", "permit", Permission.IMPORT),
+        ),
+    ),
+    (
+        "Служба",
+        (
+            Section("/state", "Состояние", "pulse", Permission.SEE),
+            Section("/runs", "Запуски", "clock", Permission.SEE),
+            Section("/resync", "Пересверка", "resync", Permission.RESYNC),
+            Section("/connection", "Подключение", "gis", Permission.CONNECT),
+            Section("/journal", "Журнал", "book", Permission.READ_JOURNAL),
+            Section("/people", "Пользователи", "user", Permission.MANAGE_PEOPLE),
+        ),
+    ),
+)
+
+
+class Renderer:
+    """Turns views into pages."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("sync_service.web"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(words=words, plural=plural, Permission=Permission, ROLE_NAMES=ROLE_NAMES)
+        self._environment.filters.update(
+            day=words.value_day, phone=words.phone, marked=marked, spelling=differs_in_spelling_only
+        )
+
+    def page(self, visit: Visit, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of a signed-in person, with the navigation."""
+        from sync_service.engine.queries_page import pulse, waiting
+
+        figures = waiting(visit.service.db, visit.school)
+        beat = pulse(visit.service.db, visit.school, needs_login=visit.service.needs_login(visit.school))
+        word = visit.session.flash
+        if word:
+            visit.parts.accounts.leave_word(visit.secret, "")
+        zone = visit.school.zone
+        shared = {
+            "visit": visit,
+            "csrf": visit.session.csrf,
+            "navigation": self._navigation(visit, figures),
+            "waiting": figures,
+            "pulse": beat,
+            "word": word,
+            "link": visit.link,
+            "may": visit.may,
+            "time": Clockface(zone, visit.service.clock.today(zone)),
+        }
+        return self._html(visit.request, template, status, {**shared, **values})
+
+    def bare(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of nobody in particular: the door, an error."""
+        return self._html(request, template, status, values)
+
+    def _html(self, request: Request, template: str, status: int, values: dict[str, Any]) -> HTMLResponse:
+        language = language_of(request)
+        text = self._environment.get_template(template).render(
+            _=translator(language), language=language, path=request.url.path, **values
+        )
+        return HTMLResponse(text, status_code=status)
+
+    def fragment(self, request: Request, template: str, **values: Any) -> str:
+        """A part of a page, for live updates."""
+        return self._environment.get_template(template).render(
+            _=translator(language_of(request)), language=language_of(request), path=request.url.path, **values
+        )
+
+    @staticmethod
+    def _navigation(visit: Visit, figures: Waiting) -> list[tuple[str, list[dict[str, Any]]]]:
+        here = visit.request.url.path
+        shown = []
+        for title, sections in NAVIGATION:
+            lines = [
+                {
+                    "href": visit.link(section.path),
+                    "title": section.title,
+                    "icon": section.icon,
+                    "count": None if section.count is None else getattr(figures, section.count),
+                    "current": here == visit.link(section.path)
+                    or (bool(section.path) and here.startswith(visit.link(section.path) + "/")),
+                }
+                for section in sections
+                if visit.may(section.permission)
+            ]
+            if lines:
+                shown.append((title, lines))
+        return shown
+
+
+def language_of(request: Request) -> str:
+    chosen = request.cookies.get(LANGUAGE_COOKIE, RUSSIAN)
+    return chosen if chosen in LANGUAGES else RUSSIAN
+
+
+@dataclass(frozen=True, slots=True)
+class Clockface:
+    """Moments as people of one zone write them."""
+
+    zone: str
+    today: date
+
+    def local(self, at: str) -> datetime:
+        return datetime.fromisoformat(at).astimezone(ZoneInfo(self.zone))
+
+    def clock(self, at: str) -> str:
+        """«11:05»."""
+        return f"{self.local(at):%H:%M}"
+
+    def short(self, at: str | None) -> str:
+        """«сегодня в 11:05», «вчера в 11:05», «11.09 в 10:14», «11.09.2025»."""
+        if at is None:
+            return words.NOTHING
+        local = self.local(at)
+        days = (self.today - local.date()).days
+        if days in (0, 1):
+            return f"{('сегодня', 'вчера')[days]} в\u00a0{local:%H:%M}"
+        if local.year == self.today.year:
+            return f"{local:%d.%m} в\u00a0{local:%H:%M}"
+        return f"{local:%d.%m.%Y}"
+
+    def long_day(self, day: date | None = None) -> str:
+        """«Понедельник, 14 сентября 2026»."""
+        text = format_date(day or self.today, "EEEE, d MMMM y", locale="ru")
+        return text[:1].upper() + text[1:]
+
+    def day_of(self, at: str) -> str:
+        """«11 сентября»."""
+        return format_date(self.local(at).date(), "d MMMM", locale="ru")
+
+
+def marked(text: str, other: str) -> Sequence[tuple[str, bool]]:
+    """The text in pieces; True marks what the other side has differently."""
+    if not text or not other or text == words.NOTHING or other == words.NOTHING:
+        return [(text, False)]
+    matcher = SequenceMatcher(None, text, other, autojunk=False)
+    if matcher.ratio() < 0.5:
+        return [(text, False)]  # nearly nothing is alike: highlighting everything would say nothing
+    pieces = [(text[start:end], tag != "equal") for tag, start, end, _, _ in matcher.get_opcodes() if end > start]
+    return pieces or [(text, False)]
+
+
+def differs_in_spelling_only(one: str, other: str) -> bool:
+    """ё/е, case, spaces and hyphens: labelled, not highlighted as a difference of fact."""
+
+    def folded(text: str) -> str:
+        return "".join(text.lower().replace("ё", "е").split()).replace("-", "").replace("–", "")
+
+    return one != other and folded(one) == folded(other)
+
+
+__all__ = ["Clockface", "Pulse", "Renderer", "differs_in_spelling_only", "language_of", "marked"]

@@ -1,0 +1,82 @@
+"""The page as a server: uvicorn in a thread of the daemon, or alone in ``ecp-sync web``."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sync_service.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sync_service.bootstrap import Service
+
+STOP_SECONDS = 5
+KEEP_ALIVE_SECONDS = 15
+MOST_CONNECTIONS = 600
+
+
+class PageServer:
+    """Listens from the moment it is made; ``start`` begins to answer, ``stop`` returns when all is closed.
+
+    Raises ConfigError when the address is taken or not allowed.
+    """
+
+    def __init__(
+        self, service: Service, *, host: str, port: int, hosts: Iterable[str] = (), secure: bool = False
+    ) -> None:
+        import uvicorn
+
+        from sync_service.web.app import create_app
+
+        self._socket = _listen(host, port)
+        address, self.port = self._socket.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        self.url = f"http://{shown}:{self.port}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(service, hosts=hosts, secure=secure),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+                limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+        )
+        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are the daemon's
+        self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def answers(self) -> bool:
+        return bool(self._server.started) and self._thread.is_alive()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS * 2)
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            [f"web: cannot listen on {host}:{port} ({error.strerror}); another program has it, or choose web.port"]
+        ) from None
+    listening.listen(128)
+    return listening
