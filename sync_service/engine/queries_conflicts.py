@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sync_service.domain.conflicts import Conflict, FieldClash
@@ -90,12 +91,18 @@ def conflict_view(db: Database, school: School, conflict_id: int) -> ConflictVie
     return _view(school, case, links, captions)
 
 
-def conflict_views(db: Database, school: School, *, limit: int) -> list[ConflictView]:
-    """The oldest open cases with the values that clash, at most ``limit``."""
+def conflict_views(db: Database, school: School, ids: Sequence[int]) -> list[ConflictView]:
+    """These cases with the values that clash, in the order of their ids."""
     with db.read(school.school_id) as uow:
-        cases = uow.conflicts.cases(limit=limit)
+        cases = uow.conflicts.many(ids)
         links, captions = _load(uow, cases)
     return [_view(school, case, links, captions) for case in cases]
+
+
+def open_conflicts(db: Database, school: School, today: date, stream: Stream | None = None) -> list[int]:
+    """Open cases that are not put off, oldest first: the order in which the page walks through them."""
+    with db.read(school.school_id) as uow:
+        return uow.conflicts.open_ids(stream, shown_on=today.isoformat())
 
 
 def _view(

@@ -10,7 +10,7 @@ from sync_service.domain.releases import ReleaseCase, ReleaseState
 from sync_service.domain.rules.working_days import between
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
-from sync_service.engine.queries_conflicts import ConflictView, conflict_views
+from sync_service.engine.queries_conflicts import ConflictView, conflict_views, open_conflicts
 from sync_service.engine.queries_matches import MatchRow, match_rows
 from sync_service.engine.queries_releases import ReleaseRow, release_rows
 from sync_service.engine.stores import Database
@@ -48,7 +48,10 @@ def inbox(db: Database, school: School, today: date) -> list[InboxItem]:
         day = moment.astimezone(zone).date()
         return moment.isoformat(), day, between(day, today, holidays)
 
-    items = [_conflict(row, *aged(row.opened_at)) for row in conflict_views(db, school, limit=MOST_ITEMS)]
+    items = [
+        _conflict(row, *aged(row.opened_at))
+        for row in conflict_views(db, school, open_conflicts(db, school, today)[:MOST_ITEMS])
+    ]
     items += [_match(row, *aged(row.opened_at)) for row in match_rows(db, school)[:MOST_ITEMS]]
     items += [
         _release(row, *aged(row.opened_at))

@@ -320,6 +320,11 @@ def value(stream: Stream, field: str, stored: Scalar) -> str:
     return str(stored)
 
 
+def is_day(field: str) -> bool:
+    """Whether a field holds a calendar day."""
+    return field in _DAYS
+
+
 _DAYS = frozenset(
     {"starts_on", "ends_on", "late_entry_until", "date", "birth_date", "admitted_on", "order_date", "lesson_date"}
 )

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sync_service.domain.audit import AuditEntry, AuditItem
+from sync_service.domain.cases import CaseMark, CaseNote, Queue
 from sync_service.domain.conflicts import Conflict
 from sync_service.domain.guards import Kind, Way
 from sync_service.domain.holds import Hold, HoldItem, HoldState, ItemState
@@ -288,6 +289,14 @@ class ConflictStore(Protocol):
 
     def cases(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]: ...
 
+    def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
+        """Open cases, oldest first, without those a person has put off beyond the day ``shown_on`` (ISO)."""
+        ...
+
+    def many(self, conflict_ids: Iterable[int]) -> list[Conflict]:
+        """In the order of their ids; unknown ones are absent."""
+        ...
+
     def counts(self) -> dict[Stream, int]:
         """Open cases."""
         ...
@@ -547,6 +556,22 @@ class HoldStore(Protocol):
         ...
 
 
+class CaseStore(Protocol):
+    """What people attach to cases of any queue."""
+
+    def add_note(self, queue: Queue, case_id: int, *, author: str, text: str) -> None: ...
+
+    def notes(self, queue: Queue, case_id: int) -> list[CaseNote]:
+        """Oldest first."""
+        ...
+
+    def marks(self, queue: Queue, case_ids: Iterable[int]) -> dict[int, CaseMark]: ...
+
+    def mark(self, queue: Queue, case_id: int, mark: CaseMark) -> None:
+        """Replace the mark of a case."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction of one school; nothing is kept unless ``commit`` is reached."""
 
@@ -597,6 +622,9 @@ class UnitOfWork(Protocol):
 
     @property
     def holds(self) -> HoldStore: ...
+
+    @property
+    def cases(self) -> CaseStore: ...
 
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""

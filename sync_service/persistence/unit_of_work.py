@@ -8,6 +8,7 @@ from sync_service.domain.errors import LeaseLost
 from sync_service.engine.stores import Fence
 from sync_service.persistence.stores.attempts import Attempts
 from sync_service.persistence.stores.audit import Audit
+from sync_service.persistence.stores.cases import Cases
 from sync_service.persistence.stores.conflicts import Conflicts
 from sync_service.persistence.stores.cursors import Cursors
 from sync_service.persistence.stores.guard import GuardCounts, Holds
@@ -53,6 +54,7 @@ class SqlUnitOfWork:
         self.plans = Plans(tx)
         self.guard = GuardCounts(tx)
         self.holds = Holds(tx)
+        self.cases = Cases(tx)
 
     def commit(self) -> None:
         """Chain the audit entries, check the fence, commit. Raises LeaseLost when the fence is stale."""

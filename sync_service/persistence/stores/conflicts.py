@@ -18,6 +18,11 @@ _CASES = (
     " t.decided_by, t.choices FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
 _COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
+_OPEN_IDS = (
+    "SELECT t.id FROM conflicts AS t LEFT JOIN case_marks AS m"
+    " ON m.school_id = t.school_id AND m.queue = 'conflicts' AND m.case_id = t.id"
+    " WHERE t.school_id = ? AND t.state = 'open' AND coalesce(m.postponed_until, '') <= ? {conditions} ORDER BY t.id"
+)
 _CHANGING = ("link_id", "kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
 
 
@@ -102,6 +107,15 @@ class Conflicts:
 
     def cases(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]:
         return [_conflict(row) for row in self._tx.search(_CASES, ("t.state = ?", state), limit=limit)]
+
+    def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
+        only, values = ("", []) if stream is None else ("AND t.stream = ?", [stream.value])
+        rows = self._tx.query(_OPEN_IDS, self._tx.school, shown_on, *values, conditions=only)
+        return [int(case_id) for (case_id,) in rows]
+
+    def many(self, conflict_ids: Iterable[int]) -> list[Conflict]:
+        wanted = list(conflict_ids)
+        return [_conflict(row) for row in self._tx.search(_CASES, ("t.id {ints}", wanted))] if wanted else []
 
     def counts(self) -> dict[Stream, int]:
         return {Stream(name): count for name, count in self._tx.query(_COUNTS, self._tx.school)}

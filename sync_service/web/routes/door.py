@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from sync_service.accounts import AccountError, Denied
 from sync_service.web.i18n import LANGUAGES
@@ -105,7 +105,7 @@ def code(request: Request, code: Field = "") -> Response:
     return _with_cookie(request, RedirectResponse("/", status_code=303), secret)
 
 
-def _code_page(request: Request, problem: str) -> HTMLResponse | RedirectResponse:
+def _code_page(request: Request, problem: str) -> Response:
     parts = parts_of(request)
     session = parts.accounts.session(_secret(request))
     if session is None:

@@ -1,7 +1,104 @@
 // What the page does beyond plain forms; everything works without it.
 "use strict";
 
+const KEYS_OFF = "ecp-keys-off";
+
+function keysAreOn() {
+  return localStorage.getItem(KEYS_OFF) === null;
+}
+
+function isTyping(target) {
+  return target instanceof HTMLElement && target.matches("input:not([type=radio]):not([type=checkbox]), textarea, select");
+}
+
+// ── the conflict card: outcome per field, effect on the button, keys ──
+
+function sides(form) {
+  const rows = new Map();
+  for (const radio of form.querySelectorAll("input[type=radio]")) {
+    const list = rows.get(radio.name) ?? [];
+    list.push(radio);
+    rows.set(radio.name, list);
+  }
+  return rows;
+}
+
+function outcomeOf(form, radio) {
+  if (radio.value !== "other") return radio.dataset.value;
+  const row = radio.closest("tr");
+  return row.querySelector("input[name^='value-']")?.value ?? "";
+}
+
+function refresh(form) {
+  const chosen = [];
+  for (const [name, radios] of sides(form)) {
+    const radio = radios.find((one) => one.checked);
+    const group = name.slice("side-".length);
+    const shown = form.querySelector(`[data-result="${CSS.escape(group)}"]`);
+    if (!radio || !shown) continue;
+    const value = outcomeOf(form, radio);
+    shown.textContent = value;
+    const gis = radios.find((one) => one.value === "gis")?.dataset.value;
+    chosen.push({ value, toRegion: value !== gis });
+  }
+  const button = form.querySelector("[data-effect]");
+  if (!button || chosen.length === 0) return;
+  const where = chosen.every((one) => one.toRegion) ? "в ГИС" : chosen.some((one) => one.toRegion) ? "в школе и в ГИС" : "в школе";
+  const what = chosen.length === 1 && chosen[0].value ? chosen[0].value : `значений: ${chosen.length}`;
+  button.firstChild.textContent = `Записать ${what} ${where} и открыть следующее `;
+}
+
+function firstUndecided(form) {
+  for (const radios of sides(form).values()) {
+    if (!radios.some((radio) => radio.checked)) return radios;
+  }
+  return [...sides(form).values()].at(-1);
+}
+
+function choose(form, number) {
+  const focused = document.activeElement?.closest?.("tr[data-group]");
+  const radios = focused
+    ? [...form.querySelectorAll(`input[name="side-${CSS.escape(focused.dataset.group)}"]`)]
+    : firstUndecided(form);
+  const radio = radios?.find((one) => one.value === ["school", "gis", "other"][number - 1]);
+  if (!radio) return;
+  radio.checked = true;
+  refresh(form);
+  if (radio.value === "other") radio.closest("tr").querySelector("input[name^='value-']")?.focus();
+}
+
+for (const form of document.querySelectorAll("[data-card]")) {
+  form.addEventListener("change", () => refresh(form));
+  form.addEventListener("input", (event) => {
+    if (event.target.name?.startsWith("value-")) {
+      const group = event.target.closest("tr").dataset.group;
+      const other = form.querySelector(`input[name="side-${CSS.escape(group)}"][value=other]`);
+      if (other && event.target.value) other.checked = true;
+      refresh(form);
+    }
+  });
+  refresh(form);
+}
+
+for (const hint of document.querySelectorAll("[data-keys]")) hint.hidden = false;
+
 document.addEventListener("keydown", (event) => {
-  // Escape closes the menu of a narrow screen.
   if (event.key === "Escape") document.querySelector("details.menu[open]")?.removeAttribute("open");
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  const form = document.querySelector("[data-card]");
+  if (event.key === "?" && document.querySelector("[data-keys]")) {
+    if (keysAreOn()) localStorage.setItem(KEYS_OFF, "1");
+    else localStorage.removeItem(KEYS_OFF);
+    for (const hint of document.querySelectorAll("[data-keys]")) hint.classList.toggle("is-off", !keysAreOn());
+    return;
+  }
+  if (!form || !keysAreOn()) return;
+  const key = event.key.toLowerCase();
+  if (key === "j" || key === "о") document.querySelector("a[rel=next]")?.click();
+  else if (key === "k" || key === "л") document.querySelector("a[rel=prev]")?.click();
+  else if (key === "u" || key === "г") document.querySelector("[data-undo]")?.click();
+  else if (["1", "2", "3"].includes(key)) choose(form, Number(key));
+  else if (key === "enter" && !event.target.closest("a, button")) form.querySelector("[data-effect]")?.click();
+  else return;
+  event.preventDefault();
 });
