@@ -9,9 +9,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -188,7 +189,8 @@ def posting(permission: Permission) -> Callable[..., Any]:
     """A dependency: the form of a visit, if it carries the token of the session."""
     enter = visiting(permission)
 
-    async def submitted(request: Request, visit: Annotated[Visit, Depends(enter)]) -> Post:
+    async def submitted(request: Request, school: str) -> Post:
+        visit = await run_in_threadpool(enter, request, school)
         form = await request.form(max_fields=MOST_FIELDS, max_files=1)
         check_token(form, visit.session)
         return Post(visit=visit, form=form)

@@ -1,0 +1,57 @@
+"""Chromium and sites for it. A missing browser is an error here, never a skip: the page is promised to work."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from sync_service.domain.people import Role
+from tests.browser.site import Site, site
+from tests.databases import SqliteTemplate
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "no Chromium on this machine: install it (Debian: apt-get install chromium)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def school_page(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Site]:
+    """The page of a school that agrees with its region."""
+    with site(sqlite_template.copy(tmp_path), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(chromium: Browser, school_page: Site) -> Iterator[Page]:
+    """A secretary's browser, signed in."""
+    context = signed_in(chromium, school_page, Role.SECRETARY)
+    yield context.new_page()
+    context.close()
+
+
+def signed_in(browser: Browser, where: Site, role: Role, **options: object) -> BrowserContext:
+    """A browser of its own for one person; ``options`` as Playwright has them."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, **options)  # type: ignore[arg-type]  # as named
+    secret = where.sign_in(role).cookies["ecp_session"]
+    context.add_cookies([{"name": "ecp_session", "value": secret, "url": where.url, "httpOnly": True}])
+    return context

@@ -1,0 +1,143 @@
+"""A school with its page on a real port: the real engine against a region in memory, the real server, four people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from argon2 import PasswordHasher
+
+from sync_service.accounts import Accounts
+from sync_service.bootstrap import Service
+from sync_service.config import load_settings
+from sync_service.domain.people import Person, Role
+from sync_service.domain.streams import Stream
+from sync_service.persistence.people import SqlPeople
+from sync_service.web.server import PageServer
+from tests.unit.engine.world import PUPIL, Timetable, World, build, furnish
+
+PASSWORD = "двенадцать месяцев"
+SCHOOL = "school-900"
+CONFIG = """
+database_url = "{url}"
+
+[[schools]]
+code = "school-900"
+name = "МБОУ «Школа № 900»"
+organization_id = "school-1"
+base_url = "http://127.0.0.1:9"
+watch_from = 2026-09-01
+"""
+
+
+@dataclass(slots=True)
+class Site:
+    """The page of one school. ``world`` edits both sides and runs cycles."""
+
+    world: World
+    timetable: Timetable
+    service: Service
+    server: PageServer
+    people: dict[Role, Person] = field(default_factory=dict)
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def at(self, path: str = "") -> str:
+        return f"{self.url}/s/{SCHOOL}{path}"
+
+    def sign_in(self, role: Role) -> httpx.Client:
+        """A browser without a screen, signed in. Administrators have their second factor behind them."""
+        person = self.people[role]
+        client = httpx.Client(base_url=self.url, headers={"Origin": self.url}, follow_redirects=False, timeout=30)
+        secret, session = self.service.accounts.sign_in(person.login, PASSWORD, address="127.0.0.1")
+        if not session.proven:
+            secret = self.prove(secret)
+        client.cookies.set("ecp_session", secret)
+        self.clients.append(client)
+        return client
+
+    def prove(self, secret: str) -> str:
+        from sync_service.accounts import digest_of
+
+        SqlPeople(self.world.db.engine).change_session(digest_of(secret), proven=True)
+        return secret
+
+    def post(self, client: httpx.Client, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Send a form with the session's token."""
+        secret = client.cookies["ecp_session"]
+        session = self.service.accounts.session(secret)
+        assert session is not None
+        return client.post(path, data={"csrf": session.csrf, **(fields or {})})
+
+    def clash(self, **school: str) -> int:
+        """A pupil whose phone both sides changed; the number of the conflict."""
+        world = self.world
+        remote = world.remote.create(Stream.STUDENTS, {k: v for k, v in PUPIL.items() if v} | school)
+        world.sync()
+        with world.db.read(world.school.school_id) as uow:
+            local = uow.links.local_ids(Stream.STUDENTS, [remote])[remote]
+        world.update("students", local, phone="+79120000001")
+        world.remote.edit(Stream.STUDENTS, remote, phone="+79120000002")
+        world.sync()
+        with world.db.read(world.school.school_id) as uow:
+            return max(case.conflict_id for case in uow.conflicts.cases())
+
+
+@contextmanager
+def site(url: str, folder: Path) -> Iterator[Site]:
+    """A furnished region, an agreed school, and its page listening."""
+    world = build(url)
+    timetable = furnish(world.remote)
+    config = folder / "config.toml"
+    config.write_text(CONFIG.format(url=url), encoding="utf-8")
+    service = Service.open(load_settings(config), clock=world.clock)
+    # Hashing as in production would take most of the time of a test.
+    service.__dict__["accounts"] = Accounts(
+        SqlPeople(service.db.engine), world.clock.now, hasher=PasswordHasher(1, 8, 1)
+    )
+    server = PageServer(service, host="127.0.0.1", port=0)
+    made = Site(world, timetable, service, server)
+    for role in Role:
+        made.people[role], _ = service.accounts.add(
+            login=f"{role.value}1",
+            name=f"{role.value.title()} А. В.",
+            roles={world.school.school_id: role},
+            password=PASSWORD,
+            must_change=False,
+        )
+    world.sync()
+    server.start()
+    try:
+        yield made
+    finally:
+        for client in made.clients:
+            client.close()
+        server.stop()
+        service.close()
+        world.db.close()
+
+
+def errors_on(page: Any) -> list[str]:
+    """Errors of the console and requests to anywhere else, collected from now on."""
+    found: list[str] = []
+
+    def note_message(message: Any) -> None:
+        if message.type == "error":
+            found.append(message.text)
+
+    def note_request(request: Any) -> None:
+        if not re.match(r"(https?://127\.0\.0\.1:|data:)", request.url):
+            found.append(request.url)
+
+    page.on("console", note_message)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("request", note_request)
+    return found
