@@ -19,7 +19,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from sync_service.domain.errors import SyncError
+from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import SchoolId
 from sync_service.domain.people import LOGIN, SHORTEST_PASSWORD, ApiToken, Person, Role, Session
 
@@ -49,7 +49,7 @@ COMMON = frozenset(
 )
 
 
-class Denied(SyncError):
+class Denied(DecisionError):
     """Nobody is let in; the text may be shown and does not say which part was wrong."""
 
 
@@ -62,7 +62,7 @@ class TooManyTries(Denied):
         self.wait = wait
 
 
-class AccountError(SyncError):
+class AccountError(DecisionError):
     """An account cannot be changed as asked; the text says why and what to do."""
 
 

@@ -199,6 +199,33 @@ def _month_and_day(weeks: str) -> tuple[tuple[int, int], tuple[int, int]]:
     return (first.month, first.day), (second.month, second.day)
 
 
+class Web(_Strict):
+    """The page. ``public_url`` is how browsers reach it when a proxy stands in front; with https the cookies are
+    marked so."""
+
+    enabled: bool = True
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8470
+    public_url: str = ""
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+", value.rstrip("/")):
+            raise ValueError("an address looks like https://sverka.school.example, without a path")
+        return value.rstrip("/")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The host names the page answers to beside the loopback address."""
+        public = re.sub(r"^https?://|:\d+$", "", self.public_url).lower()
+        return tuple(name for name in (public, self.host if self.host not in ("0.0.0.0", "::") else "") if name)  # noqa: S104 - «every address» is no name
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
 class SchoolSettings(_Strict):
     """One school: who it is in the region, and how the region is reached."""
 
@@ -239,6 +266,7 @@ class Settings(_Strict):
     schedule: Schedule = Field(default_factory=Schedule)
     limits: Limits = Field(default_factory=Limits)
     guard: Guard = Field(default_factory=Guard)
+    web: Web = Field(default_factory=Web)
     schools: tuple[SchoolSettings, ...]
 
     @field_validator("database_url")
@@ -327,6 +355,7 @@ _KNOWN: dict[str, type[_Strict]] = {
     "schedule": Schedule,
     "limits": Limits,
     "guard": Guard,
+    "web": Web,
     "schools": SchoolSettings,
 }
 _SENTENCES = {

@@ -25,7 +25,7 @@ from sync_service.clock import SystemClock
 from sync_service.daemon_agenda import Agenda, Blackout
 from sync_service.daemon_calendar import Weekly
 from sync_service.daemon_lock import InstanceLock, take_lock
-from sync_service.domain.errors import AlreadyRunning, TransientError
+from sync_service.domain.errors import AlreadyRunning, ConfigError, TransientError
 
 if TYPE_CHECKING:
     from sync_service.bootstrap import Service
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sync_service.engine.context import School
     from sync_service.engine.ports import Clock
     from sync_service.runner.in_process import RunRequest
+    from sync_service.web.server import PageServer
 
 LOOK_SECONDS = 2.0
 STOP_SECONDS = 25.0  # of the 30 promised; the rest is for closing down
@@ -92,9 +93,23 @@ class Daemon:
         self._look_seconds = look_seconds
         self._log = structlog.get_logger()
         self._runner = InProcessRunner(self._execute, workers=min(MOST_SCHOOLS_AT_ONCE, max(1, len(schools))))
+        self._page = self._page_if_wanted()
         self._duties = {school.code: self._duty(school) for school in schools}
         self._ours = True
         self._scheduler = self._schedule()
+
+    def _page_if_wanted(self) -> PageServer | None:
+        """The page, listening already. Without its port the schools are kept in agreement all the same."""
+        from sync_service.web.server import page_of
+
+        wanted = self._service.settings.web
+        if not wanted.enabled:
+            return None
+        try:
+            return page_of(self._service, wanted)
+        except ConfigError as error:
+            self._log.error("page_not_started", error=str(error))
+            return None
 
     def _duty(self, school: School) -> Duty:
         from sync_service.daemon_duty import Duty
@@ -108,6 +123,9 @@ class Daemon:
     def run(self) -> None:
         """Until the stop; then see everything off. AlreadyRunning when the instance lock went to another daemon."""
         self._log.info("daemon_started", schools=sorted(self._duties))
+        if self._page is not None:
+            self._page.start()
+            self._log.info("page_started", address=self._service.settings.web.public_url or self._page.url)
         for duty in self._duties.values():
             duty.tick("start")
         self._scheduler.start()
@@ -171,6 +189,8 @@ class Daemon:
     def _end(self) -> None:
         self._stop.set()
         self._scheduler.shutdown(wait=False)
+        if self._page is not None:
+            self._page.stop()
         whole = self._runner.end(self._stop_seconds)
         if self._ours:  # else another daemon keeps the schedule, and its promises stand
             for duty in self._duties.values():

@@ -31,6 +31,7 @@ from sync_service.cli import (
     setup,
     status,
     sync,
+    users,
 )
 from sync_service.cli.exit_codes import ExitCode
 from sync_service.cli.options import AsJson
@@ -79,6 +80,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "doctor": setup.doctor,
     "migrate": setup.migrate,
     "run": service.run,
+    "web": service.web,
     "sync": sync.sync,
     "reconcile": reconcile.reconcile,
     "status": status.status,
@@ -88,7 +90,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.command("simulator", context_settings=service.PASS_THROUGH)(service.simulator)
-for _noun in (runs, resync, conflicts, matches, releases, holds, quarantine, connection, schools, audit):
+for _noun in (runs, resync, conflicts, matches, releases, holds, quarantine, connection, schools, users, audit):
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 

@@ -29,6 +29,31 @@ def run(ctx: typer.Context, config: Config = None) -> int:
     return run_daemon(settings)
 
 
+def web(
+    ctx: typer.Context,
+    host: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--host", help="Адрес, если не тот, что в настройках."),
+    ] = None,
+    port: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--port", min=0, max=65535, help="Порт; 0 — любой свободный."),
+    ] = None,
+    config: Config = None,
+) -> int:
+    """Только страница, без сверок: служба работает отдельно."""
+    from sync_service.bootstrap import Service
+    from sync_service.logs import configure_logging
+    from sync_service.web.server import serve_page
+
+    settings = Shell.of(ctx, config, as_json=False).settings()
+    configure_logging(settings.log_level)
+    chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    with Service.open(settings) as service:
+        serve_page(service, settings.web.model_copy(update=chosen), told=lambda url: output.note(f"Страница: {url}"))
+    return ExitCode.DONE
+
+
 def simulator(ctx: typer.Context) -> int:
     """Учебная ГИС: условный договор с состоянием, сценариями и сбоями (параметры: simulator --help)."""
     from connectors.ecp.simulator import serve

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sync_service.domain.conflicts import Choice, Side
 from sync_service.domain.errors import DecisionError
 from sync_service.engine.decisions import Desk
-from sync_service.engine.resolve import resolve, undo
+from sync_service.engine.resolve import resolve
+from sync_service.engine.undo import undo
 
 MOST_AT_ONCE = 200
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from sync_service.domain.errors import ConfigError
+from sync_service.domain.errors import ConfigError, FatalError
 
 if TYPE_CHECKING:
     from sync_service.bootstrap import Service
+    from sync_service.config import Web
 
 STOP_SECONDS = 5
 KEEP_ALIVE_SECONDS = 15
@@ -57,14 +59,36 @@ class PageServer:
         self._thread.start()
 
     @property
-    def answers(self) -> bool:
-        return bool(self._server.started) and self._thread.is_alive()
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS * 2)
         self._socket.close()
+
+
+def serve_page(service: Service, settings: Web, *, told: Callable[[str], None]) -> None:
+    """The page alone, until SIGTERM or SIGINT."""
+    ended = threading.Event()
+    former = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    page = page_of(service, settings)
+    try:
+        page.start()
+        told(settings.public_url or page.url)
+        while not ended.wait(1.0):
+            if not page.is_alive:
+                raise FatalError("the page has stopped by itself; see the log")
+    finally:
+        page.stop()
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def page_of(service: Service, settings: Web) -> PageServer:
+    """The page as the settings want it. Raises ConfigError when its address is taken."""
+    return PageServer(service, host=settings.host, port=settings.port, hosts=settings.names, secure=settings.secure)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,9 @@ THE_DOOR = {
     ("POST", "/logout"),
     ("GET", "/"),
     ("GET", "/language/{language}"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
 }
 
 

@@ -183,6 +183,7 @@ def test_the_example_is_plain_toml() -> None:
         "guard",
         "limits",
         "schools",
+        "web",
     }
 
 

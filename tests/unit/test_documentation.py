@@ -305,6 +305,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "schedule": config.Schedule,
     "limits": config.Limits,
     "guard": config.Guard,
+    "web": config.Web,
     "schools": config.SchoolSettings,
 }
 

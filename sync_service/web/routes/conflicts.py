@@ -26,8 +26,9 @@ from sync_service.engine.queries_conflicts import (
     conflict_views,
     open_conflicts,
 )
-from sync_service.engine.resolve import resolve, undo
+from sync_service.engine.resolve import resolve
 from sync_service.engine.resolve_many import MOST_AT_ONCE, resolve_many, undo_many
+from sync_service.engine.undo import undo
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from sync_service.accounts import TooManyTries
 from sync_service.cli.exit_codes import ExitCode, of_error
 from sync_service.cli.failures import of_report, of_sync_error, of_unexpected
 from sync_service.domain import errors
@@ -40,6 +42,10 @@ def made(kind: type[errors.SyncError]) -> errors.SyncError:
         return FileRejected(code="empty", reason="Файл пуст.", remedy="Сохраните его снова.")
     if kind is errors.DecisionError:
         return errors.DecisionError("Расхождение 1 уже решено. Обновите список.")
+    if kind is TooManyTries:
+        return TooManyTries(timedelta(minutes=2))
+    if issubclass(kind, errors.DecisionError):
+        return kind("Так сделать нельзя. Обновите список.")
     return kind("some technical words")
 
 
