@@ -192,6 +192,12 @@ class Clockface:
         text = format_date(day or self.today, "EEEE, d MMMM y", locale="ru")
         return text[:1].upper() + text[1:]
 
+    def weekday(self, day: date) -> str:
+        """«завтра», «среда, 16.09»."""
+        if (day - self.today).days == 1:
+            return "завтра"
+        return f"{format_date(day, 'EEEE', locale='ru')}, {day:%d.%m}"
+
     def day_of(self, at: str) -> str:
         """«11 сентября»."""
         return format_date(self.local(at).date(), "d MMMM", locale="ru")

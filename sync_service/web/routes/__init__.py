@@ -1,5 +1,14 @@
 """One module per screen; :data:`ROUTERS` is the whole site."""
 
-from sync_service.web.routes import conflicts, door, ops, today
+from sync_service.web.routes import conflicts, connection, door, matches, ops, people, releases, today
 
-ROUTERS = (door.router, ops.router, today.router, conflicts.router)
+ROUTERS = (
+    door.router,
+    ops.router,
+    today.router,
+    conflicts.router,
+    matches.router,
+    releases.router,
+    connection.router,
+    people.router,
+)
