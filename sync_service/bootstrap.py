@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sync_service.engine.import_files import ImportReport
     from sync_service.findings import Finding
     from sync_service.persistence import SqlDatabase
+    from sync_service.persistence.uploads import Uploads
 
 TELLING_PERIODS = 3.5  # a run is dead when its heartbeat stands still for three
 CLOSING_SECONDS = 45.0  # who only watches waits longer: a long transaction keeps a heartbeat waiting too
@@ -309,7 +310,6 @@ class Service:
     def read_file(self, path: Path) -> ParsedPupilList | ParsedClassReport:
         """What the file says; FileRejected when it is neither a pupil list nor a class report, or unreadable."""
         from connectors.files.limits import DEFAULT_LIMITS
-        from connectors.files.school_file import read_school_file
 
         try:
             with path.open("rb") as file:
@@ -320,23 +320,53 @@ class Service:
                 reason=f"Файл не открывается: {error.strerror}.",
                 remedy="Проверьте имя файла и право на чтение.",
             ) from None
+        return self.read_content(content, path.name)
+
+    def read_content(self, content: bytes, file_name: str) -> ParsedPupilList | ParsedClassReport:
+        """The same for a file that was uploaded."""
+        from connectors.files.school_file import read_school_file
+
         today = self.clock.today(self.schools()[0].zone)
-        return read_school_file(content, file_name=path.name, today=today)
+        return read_school_file(content, file_name=file_name, today=today)
 
     def import_file(self, school: School, path: Path, *, actor: str, dry_run: bool = False) -> ImportReport:
         """Read the file and bring it into staging, whole or not at all."""
+        return self._import(school, self.read_file(path), path.name, actor=actor, dry_run=dry_run)
+
+    def import_content(
+        self, school: School, content: bytes, file_name: str, *, actor: str, dry_run: bool = False
+    ) -> ImportReport:
+        """The same for a file that was uploaded."""
+        return self._import(school, self.read_content(content, file_name), file_name, actor=actor, dry_run=dry_run)
+
+    def _import(
+        self,
+        school: School,
+        parsed: ParsedPupilList | ParsedClassReport,
+        file_name: str,
+        *,
+        actor: str,
+        dry_run: bool,
+    ) -> ImportReport:
         from sync_service.engine.import_files import import_parsed
 
         return import_parsed(
             self.db,
             school,
             self.clock,
-            self.read_file(path),
+            parsed,
             actor=actor,
-            file_name=path.name,
+            file_name=file_name,
             dry_run=dry_run,
             probe=self._probe,
         )
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Files between their preview and their import."""
+        from sync_service.persistence.uploads import Uploads
+
+        return Uploads(self.db.engine, self.clock.now)
 
     # People
 

@@ -452,7 +452,27 @@ class ReleaseStore(Protocol):
     def counts(self) -> dict[str, int]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One entry of the journal; ``students`` are the pupils it touched, ``records`` how many records."""
+
+    seq: int
+    at: datetime
+    actor: str
+    act: str
+    cause: str
+    note: str
+    students: tuple[int, ...]
+    records: int
+
+
 class AuditStore(Protocol):
+    def page(
+        self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None
+    ) -> list[AuditRow]:
+        """Entries, newest first, that lie before the number ``before``."""
+        ...
+
     def append(self, entries: Sequence[AuditEntry]) -> None: ...
 
     def decided(self, cause: str) -> AuditItem | None:

@@ -6,7 +6,7 @@ the secret of the second factor has to be kept as it is; the database file is as
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, Table, Text, UniqueConstraint
 
 from sync_service.persistence.schema.columns import index, moment, number, text
 from sync_service.persistence.schema.types import WHOLE, identity, metadata, school
@@ -71,6 +71,17 @@ api_tokens = Table(
     moment("revoked_at", null=True),
     UniqueConstraint("digest"),
     sqlite_autoincrement=True,
+)
+
+uploads = Table(  # a file between its preview and its import; dropped after either, or after an hour
+    "uploads",
+    metadata,
+    Column("token", Text(), primary_key=True),
+    school(),
+    text("file_name"),
+    text("uploaded_by"),
+    moment("uploaded_at"),
+    Column("content", LargeBinary(), nullable=False),
 )
 
 case_notes = Table(

@@ -16,6 +16,7 @@ from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, 
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
+from sync_service.engine.stores import AuditRow
 from sync_service.persistence.json_text import dump_bytes, load
 from sync_service.persistence.moments import moment, stamp
 from sync_service.persistence.schema import state
@@ -47,6 +48,17 @@ _LINKED = (
 _OF_STUDENTS = (
     "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
     " WHERE t.school_id = ? AND t.student_id {ints} AND t.salt IS NOT NULL ORDER BY t.id {lock}"
+)
+
+
+_PAGE = (
+    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note FROM audit AS t WHERE t.school_id = ? {conditions}"
+    " ORDER BY t.seq DESC {limit}"
+)
+_ABOUT = "t.id IN (SELECT entry_id FROM audit_items WHERE student_id = ?)"
+_TOUCHED = (
+    "SELECT t.entry_id, t.student_id, count(*) FROM audit_items AS t WHERE t.entry_id {ints}"
+    " GROUP BY t.entry_id, t.student_id ORDER BY t.entry_id, t.student_id"
 )
 
 
@@ -150,6 +162,30 @@ class Audit:
             before: Values | None = None if payload is None else load(bytes(payload).decode())[2]
             return before or {}
         return {}
+
+    def page(
+        self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None
+    ) -> list[AuditRow]:
+        entries = self._tx.search(
+            _PAGE, ("t.seq < ?", before), ("t.actor = ?", actor), (_ABOUT, student), limit=limit
+        )
+        touched: dict[int, list[tuple[int | None, int]]] = {}
+        if entries:
+            for entry_id, student_id, count in self._tx.query(_TOUCHED, [entry[0] for entry in entries]):
+                touched.setdefault(entry_id, []).append((student_id, count))
+        return [
+            AuditRow(
+                seq=seq,
+                at=moment(at),
+                actor=who,
+                act=act,
+                cause=cause,
+                note=note,
+                students=tuple(pupil for pupil, _ in touched.get(entry_id, []) if pupil is not None),
+                records=sum(count for _, count in touched.get(entry_id, [])),
+            )
+            for entry_id, seq, at, who, act, cause, note in entries
+        ]
 
     def verify(self) -> str | None:
         previous, expected = START, 1

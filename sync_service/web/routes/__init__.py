@@ -1,14 +1,18 @@
 """One module per screen; :data:`ROUTERS` is the whole site."""
 
-from sync_service.web.routes import conflicts, connection, door, matches, ops, people, releases, today
+from sync_service.web.routes import (
+    conflicts,
+    connection,
+    door,
+    imports,
+    journal,
+    matches,
+    ops,
+    people,
+    releases,
+    today,
+)
 
-ROUTERS = (
-    door.router,
-    ops.router,
-    today.router,
-    conflicts.router,
-    matches.router,
-    releases.router,
-    connection.router,
-    people.router,
+ROUTERS = tuple(
+    module.router for module in (door, ops, today, conflicts, matches, releases, imports, connection, journal, people)
 )

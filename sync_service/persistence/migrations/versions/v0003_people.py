@@ -78,6 +78,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "uploads",
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("school_id", WHOLE, nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("uploaded_by", sa.Text(), nullable=False),
+        sa.Column("uploaded_at", MOMENT, nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_uploads_school_id"),
+        sa.PrimaryKeyConstraint("token", name="pk_uploads"),
+    )
+    op.create_table(
         "case_notes",
         sa.Column("id", WHOLE, sa.Identity(), nullable=False),
         sa.Column("school_id", WHOLE, nullable=False),
