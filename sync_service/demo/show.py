@@ -15,6 +15,7 @@ from types import FrameType
 from sync_service.clock import SystemClock
 from sync_service.demo import casting, installation, lessons
 from sync_service.demo.narrator import Narrator
+from sync_service.demo.page import PEOPLE, Shown, page_of_demo
 from sync_service.demo.region import Region
 from sync_service.demo.story import Messages, Story
 from sync_service.domain.errors import SyncError
@@ -51,9 +52,15 @@ def run_demo(
         if as_json:
             sys.stdout.write(json.dumps(story.document(), ensure_ascii=False, indent=2) + "\n")
             sys.stdout.flush()
-        _show_around(narrator, story, staying=not once)
-        if not once:
-            with _until_signalled(stop or threading.Event()) as ended:
+        if once:
+            _show_around(narrator, story, staying=False)
+        else:
+            with (
+                page_of_demo(story.service, story.school) as page,
+                _until_signalled(stop or threading.Event()) as ended,
+            ):
+                _show_page(narrator, page)
+                _show_around(narrator, story, staying=True)
                 _stay_up(story, narrator, ended)
     return 0 if agreed else 1
 
@@ -87,6 +94,14 @@ def _introduce(narrator: Narrator, story: Story) -> None:
     narrator.say(f"ГИС:   {story.region.url}")
     narrator.say(f"Школа: {story.region.name}")
     narrator.say(f"Папка: {story.folder}")
+
+
+def _show_page(narrator: Narrator, page: Shown) -> None:
+    narrator.chapter("Откройте страницу")
+    narrator.command(page.url)
+    narrator.say(f"Пароль для всех: {page.password}")
+    for login, name, _, role in PEOPLE:
+        narrator.say(f"  {login:<10} {name}, {role}")
 
 
 def _show_around(narrator: Narrator, story: Story, *, staying: bool) -> None:
