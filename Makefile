@@ -8,7 +8,7 @@ SEEDS   ?=
 STATEMENTS ?=
 MACHINE ?= 500
 
-.PHONY: demo test check bench simulate lock clean
+.PHONY: demo test check bench simulate screenshots lock clean
 .DEFAULT_GOAL := test
 
 $(READY):
@@ -36,6 +36,9 @@ bench: $(READY)
 simulate: $(READY)
 	$(BIN)/python -m tests.simulation $(SEEDS) --workers $(WORKERS) --write docs/reliability.md $(if $(STATEMENTS),--statements $(STATEMENTS))
 	$(if $(STATEMENTS),,$(BIN)/python -m tests.simulation.machine $(MACHINE))
+
+screenshots: $(READY)
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --group dev pyproject.toml -o requirements.lock

@@ -26,9 +26,14 @@ QUIET = (
 )
 
 
+def browser_path() -> str | None:
+    """Where this machine keeps its Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = browser_path()
     if not found and not os.environ.get("ECP_SYNC_NEEDS_BROWSER"):
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     assert found, "no Chromium on this machine: install it (Debian: apt-get install chromium)"
