@@ -125,6 +125,37 @@ def site(url: str, folder: Path) -> Iterator[Site]:
         world.db.close()
 
 
+def furnished(made: Site) -> None:
+    """Something of everything that waits for a person: a conflict, a possible double, pupils not released."""
+    world = made.world
+    made.clash()
+    arrival = {"kind": "arrival", "date": "2026-11-16", "order_number": "12-у", "order_date": "2026-11-16"}
+    for number, (origin, name) in enumerate((("school", "Зайцев"), (None, "Юсупова"), ("other_district", "Панов"))):
+        card = world.insert(
+            "students",
+            last_name=name,
+            first_name="Илья",
+            sex="М",
+            birth_date=f"2013-03-0{number + 1}",
+            personal_file_no=f"З-{number}",
+            incomplete=False,
+        )
+        world.insert("movements", student_id=card, origin_kind=origin, **arrival)
+    world.insert(
+        "students",
+        last_name="Ахметов",
+        first_name="Руслан",
+        sex="М",
+        birth_date="2012-01-02",
+        personal_file_no="А-1",
+        incomplete=False,
+    )
+    world.remote.create(
+        Stream.STUDENTS, {"last_name": "Ахметов", "first_name": "Руслан", "sex": "М", "birth_date": "2012-01-03"}
+    )
+    world.sync()
+
+
 def errors_on(page: Any) -> list[str]:
     """Errors of the console and requests to anywhere else, collected from now on."""
     found: list[str] = []

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from sync_service.domain.people import Permission, Role, may
 from sync_service.web.app import create_app
 from sync_service.web.routes import ROUTERS
+from tests.browser.routes import address_of
 from tests.browser.site import SCHOOL, Site, site
 from tests.databases import SqliteTemplate
 
@@ -70,10 +71,7 @@ def test_all_routes_against_all_roles(whole_site: Site) -> None:
     checks = 0
     clients = {role: whole_site.sign_in(role) for role in Role}
     for method, path, permission, _ in routes:
-        address = path.replace("{school}", SCHOOL)
-        for name in ("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id", "person_id", "token_id"):
-            address = address.replace("{" + name + "}", "999999")
-        assert "{" not in address, f"give {path} an example"
+        address = address_of(path, "999999")
         for role, client in clients.items():
             answer = client.get(address) if method == "GET" else whole_site.post(client, address)
             assert permission is not None
@@ -92,9 +90,7 @@ def test_a_foreign_form_changes_nothing(whole_site: Site) -> None:
     for method, path, _, checked in routes_of(whole_site):
         if method == "GET" or not checked:
             continue
-        address = path.replace("{school}", SCHOOL)
-        for name in ("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id", "person_id", "token_id"):
-            address = address.replace("{" + name + "}", "1")
+        address = address_of(path)
         assert client.post(address).status_code == 403
         assert client.post(address, data={"csrf": "x" * 43}).status_code == 403
         assert whole_site.post(client, address).status_code != 403
