@@ -74,6 +74,7 @@ def _render(view: SchoolStatus, zone: str) -> None:
             ("расхождения", totals.conflicts, "ecp-sync conflicts list"),
             ("возможные двойники", totals.matches, "ecp-sync matches list"),
             ("не отчислены прежней школой", totals.releases, "ecp-sync releases list"),
+            ("задержано записей", totals.held, "ecp-sync holds list"),
             ("карантин", totals.quarantined, "ecp-sync quarantine list"),
             ("ученики, которых ГИС не знает и которых никто не ждёт", totals.unwatched, UNWATCHED),
         )
