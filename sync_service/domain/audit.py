@@ -31,6 +31,7 @@ class Act(StrEnum):
     MATCH = "match"
     RELEASE = "release"
     IMPORT = "import"
+    ENTER = "enter"  # a person entered it on the page
     VIEW = "view"
     CONFIGURE = "configure"
 

@@ -1,4 +1,4 @@
-"""Where an import writes: every insert and update is counted, and noted for the audit journal, as it happens."""
+"""Where an import, or a person in «Движение», writes: every change is counted and noted for the audit journal."""
 
 from __future__ import annotations
 
@@ -30,8 +30,16 @@ class Changes:
     Each method costs a constant number of statements.
     """
 
-    def __init__(self, uow: UnitOfWork, streams: Iterable[Stream], problems: Sequence[RowProblem]) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        streams: Iterable[Stream],
+        problems: Sequence[RowProblem] = (),
+        *,
+        act: Act = Act.IMPORT,
+    ) -> None:
         self._uow = uow
+        self._act = act
         self._counts = {stream: ImportCounts() for stream in streams}
         self._problems = list(problems)
         self._unaddressed = 0
@@ -66,7 +74,7 @@ class Changes:
             self._replaced.append(
                 AuditItem(
                     stream=stream,
-                    act=Act.IMPORT,
+                    act=self._act,
                     local_id=change.local_id,
                     student_id=change.student_id,
                     before=before,
@@ -83,7 +91,7 @@ class Changes:
         """One item per pupil that something changed for, then every other row of which values were replaced."""
         touched = (
             AuditItem(
-                stream=Stream.STUDENTS, act=Act.IMPORT, local_id=student_id, student_id=student_id, before=before
+                stream=Stream.STUDENTS, act=self._act, local_id=student_id, student_id=student_id, before=before
             )
             for student_id, before in sorted(self._touched.items())
         )

@@ -22,7 +22,7 @@ from sync_service.engine.stores import Database, UnitOfWork
 __all__ = ["ImportCounts", "ImportReport", "import_parsed"]
 
 LAST_IMPORT = "last_import"
-"""Note of the school: when a file last changed something, ISO 8601 in UTC."""
+"""Note of the school: when a file, or a person in «Движение», last brought something in, ISO 8601 in UTC."""
 
 
 def import_parsed(

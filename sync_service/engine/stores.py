@@ -43,6 +43,16 @@ class Cell:
     content: str  # value of the mark, symbol of the absence
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovementFilter:
+    """Which lines of the book of movement; None is no condition. Days are ISO dates, both inclusive."""
+
+    kind: str | None = None
+    first: str | None = None
+    last: str | None = None
+    class_id: int | None = None  # left or entered
+
+
 class StagingStore(Protocol):
     """The school's own rows. Values use canonical field names; local-only columns come along in reads:
     ``students.incomplete`` (bool), ``students.listed_class_id`` (the class a list or report names) and, in
@@ -114,6 +124,10 @@ class StagingStore(Protocol):
 
     def current_class(self, student_ids: Iterable[LocalId]) -> dict[LocalId, int]:
         """Student → class by the latest movement that leads into one; absent when none or departed."""
+        ...
+
+    def movements(self, wanted: MovementFilter, *, limit: int, offset: int = 0) -> tuple[list[LocalId], int]:
+        """Lines of the book of movement, latest first, and how many there are in all; two statements."""
         ...
 
 

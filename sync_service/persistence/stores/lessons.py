@@ -9,7 +9,8 @@ from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine.stores import Cell
 from sync_service.persistence.dialects import Slots
-from sync_service.persistence.stores.staging import StagingRows, shape_of
+from sync_service.persistence.stores.movements import MovementBook
+from sync_service.persistence.stores.staging import shape_of
 
 Slot = tuple[int, int, str]
 
@@ -53,7 +54,7 @@ WHERE place = 1 AND kind NOT IN ('departure', 'graduation')
 """
 
 
-class Staging(StagingRows):
+class Staging(MovementBook):
     """Everything the engine asks of the staging tables."""
 
     def lessons_on(self, slots: Iterable[Slot]) -> dict[Slot, list[tuple[LocalId, int]]]:
