@@ -20,6 +20,7 @@ from sync_service.engine.entry_fields import Reading
 from sync_service.engine.import_guardians import plain_phone
 from sync_service.engine.import_identity import row_name_key
 from sync_service.engine.queries_captions import load_captions, person_name
+from sync_service.engine.queries_masks import masked_phone
 from sync_service.engine.stores import UnitOfWork
 
 PARENTS = (1, 2)  # rows of the form; a third parent is attached to the card afterwards
@@ -29,12 +30,14 @@ MOST_OFFERED = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentOffer:
-    """A card that may be a parent of the pupil. ``fits``: it may be the very parent that was typed."""
+    """A card that may be a parent of the pupil. The phone is masked; ``fits``: it may be the very parent that was
+    typed."""
 
     local_id: LocalId
     name: str
     phone: str | None
     children: tuple[str, ...]
+    child_ids: tuple[LocalId, ...]
     fits: bool
 
 
@@ -87,8 +90,9 @@ def parent_offers(
         ParentOffer(
             local_id=i,
             name=person_name(rows[i]),
-            phone=plain_phone(rows[i].get("phone")),
+            phone=masked_phone(plain_phone(rows[i].get("phone"))),
             children=tuple(captions.pupil(child) for child in children[i]),
+            child_ids=tuple(children[i]),
             fits=i in fitting,
         )
         for i in chosen

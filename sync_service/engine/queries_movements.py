@@ -104,7 +104,7 @@ def all_movement_rows(db: Database, school: School, wanted: MovementFilter) -> I
             done += _EXPORTED_AT_ONCE
 
 
-def class_choices(db: Database, school: School, today: date) -> FormChoices:
+def form_choices(db: Database, school: School, today: date) -> FormChoices:
     """For a form: classes of today's school year by grade and letter, schools by name."""
     year = school_year_of(today)
     with db.read(school.school_id) as uow:
@@ -127,12 +127,10 @@ def pupil_head(db: Database, school: School, student_id: int) -> PupilHead:
         return _head(uow, LocalId(student_id))
 
 
-def movements_of(db: Database, school: School, student_id: int) -> list[MovementRow]:
+def movement_rows_of(uow: UnitOfWork, student_id: LocalId) -> list[MovementRow]:
     """Every line about one pupil, latest first."""
-    with db.read(school.school_id) as uow:
-        rows = uow.staging.where(Stream.MOVEMENTS, "student_id", [student_id])
-        ids = sorted(rows, key=lambda i: (str(rows[i]["date"]), i), reverse=True)
-        return _rows(uow, ids)
+    rows = uow.staging.where(Stream.MOVEMENTS, "student_id", [student_id])
+    return _rows(uow, sorted(rows, key=lambda i: (str(rows[i]["date"]), i), reverse=True))
 
 
 def origin_question(db: Database, school: School, release_id: int) -> OriginQuestion:

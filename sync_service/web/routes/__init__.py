@@ -7,12 +7,28 @@ from sync_service.web.routes import (
     imports,
     journal,
     matches,
+    movements,
     ops,
     people,
+    pupils,
     releases,
     today,
 )
 
 ROUTERS = tuple(
-    module.router for module in (door, ops, today, conflicts, matches, releases, imports, connection, journal, people)
+    module.router
+    for module in (
+        door,
+        ops,
+        today,
+        conflicts,
+        matches,
+        releases,
+        movements,
+        pupils,
+        imports,
+        connection,
+        journal,
+        people,
+    )
 )

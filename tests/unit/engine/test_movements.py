@@ -15,7 +15,7 @@ from sync_service.engine.enter_origin import set_origin
 from sync_service.engine.entry_fields import EntryRefused
 from sync_service.engine.entry_parents import family_key, offers_for
 from sync_service.engine.find_arrivals import find_arrivals
-from sync_service.engine.queries_movements import class_choices, movement_rows, origin_question
+from sync_service.engine.queries_movements import form_choices, movement_rows, origin_question
 from sync_service.engine.stores import MovementFilter
 from tests.unit.engine.test_release_watch import CARD, arrive, enrolled, ready, states
 from tests.unit.engine.world import PUPIL, World
@@ -249,7 +249,7 @@ def test_the_book_is_filtered_and_paged(world: World) -> None:
     assert [
         row.order_number for row in movement_rows(world.db, world.school, MovementFilter(), page=2, size=1)[0]
     ] == ["77-у"]
-    klass = class_choices(world.db, world.school, world.clock.today(world.school.zone)).classes[0].local_id
+    klass = form_choices(world.db, world.school, world.clock.today(world.school.zone)).classes[0].local_id
     for found, total in (
         (MovementFilter(kind="departure"), 0),
         (MovementFilter(first="2026-11-17", last="2026-11-17"), 1),

@@ -1,0 +1,22 @@
+"""Numbers as they are shown until somebody asks to see them: enough to recognise, not enough to use."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "•"
+
+
+def masked_phone(number: str | None) -> str | None:
+    """«8 (•••) •••-45-67» of any notation; None for none."""
+    digits = re.sub(r"\D", "", number or "")
+    if not digits:
+        return None
+    tail = digits[-4:].rjust(4, HIDDEN)
+    return f"8 (•••) •••-{tail[:2]}-{tail[2:]}"
+
+
+def masked_snils(number: str | None) -> str | None:
+    """«•••-•••-••• 95»; None for none."""
+    digits = re.sub(r"\D", "", number or "")
+    return f"•••-•••-••• {digits[-2:].rjust(2, HIDDEN)}" if digits else None
