@@ -66,16 +66,16 @@ def enter_arrival(
     """
     reading = Reading(typed=typed, today=desk.clock.today(desk.school.zone))
     student_id, person_id = reading.number("student_id"), reading.text("person_id")
-    order = read_order(reading)
     card = {} if student_id else _read_card(reading)
+    order = read_order(reading)
     parents = read_parents(reading)
     with desk.db.write(desk.school.school_id, own=False) as uow:
         # In line with imports: two that look for one pupil at once would both add the card.
         uow.cursors.put_note(LAST_IMPORT, desk.now().isoformat())
-        origin = read_origin(reading, load_directory(uow))
         class_id = reading.number("class_id")
         if class_id is None or not uow.staging.rows(Stream.CLASSES, [LocalId(class_id)]):
             reading.refuse("class_id", "Выберите класс, в который зачислен ученик.")
+        origin = read_origin(reading, load_directory(uow))
         if student_id:
             _check_known(uow, reading, LocalId(student_id), order)
         else:

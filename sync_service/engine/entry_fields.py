@@ -126,11 +126,11 @@ class Order:
 
 def read_order(reading: Reading) -> Order:
     """Movement follows the director's orders: day, number and date are required (regulation 3.5)."""
-    day = reading.day("date", "Впишите, с какого дня: этот день стоит в приказе.")
     number = reading.text("order_number", "Впишите номер приказа директора.")
     ordered = reading.day(
         "order_date",
         "Впишите дату приказа директора.",
         past="Дата приказа ещё не наступила: впишите дату подписанного приказа.",
     )
+    day = reading.day("date", "Впишите, с какого дня: этот день стоит в приказе.")
     return Order(date=day or "", number=number or "", order_date=ordered or "")
