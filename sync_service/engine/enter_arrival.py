@@ -15,36 +15,22 @@ from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase, MatchState
 from sync_service.domain.matching import pair_digest
 from sync_service.domain.records import Values
-from sync_service.domain.releases import ReleaseState
-from sync_service.domain.rules.completeness import missing_for_new_card
-from sync_service.domain.rules.names import full_name_key
 from sync_service.domain.school_files import ParsedGuardian, ParsedPupil
 from sync_service.domain.streams import Stream
 from sync_service.engine.decisions import Desk
 from sync_service.engine.enter_origin import Origin, expectation, origin_values, read_origin
+from sync_service.engine.entry_card import check_card, check_known, check_person, check_watched, read_card
 from sync_service.engine.entry_fields import EntryRefused, FieldProblem, Order, Reading, read_order
 from sync_service.engine.entry_parents import read_parents, unasked
 from sync_service.engine.entry_schools import load_directory
-from sync_service.engine.import_changes import Changes
+from sync_service.engine.import_changes import Change, Changes
 from sync_service.engine.import_files import LAST_IMPORT
 from sync_service.engine.import_guardians import write_guardians
-from sync_service.engine.import_identity import plain_snils, row_name_key
 from sync_service.engine.import_movements import Placed
 from sync_service.engine.release_watch import PERSON_PREFIX
 from sync_service.engine.stores import UnitOfWork
 
 STREAMS = (Stream.STUDENTS, Stream.GUARDIANS, Stream.GUARDIANSHIPS, Stream.MOVEMENTS)
-_NAMES = ("last_name", "first_name", "patronymic")
-_CARD = (*_NAMES, "birth_date", "snils", "sex", "personal_file_no", "address", "phone")
-_MISSING = {
-    "last_name": "Впишите фамилию ученика.",
-    "first_name": "Впишите имя ученика.",
-    "birth_date": "Впишите дату рождения: без неё ученика не найти в списке ГИС.",
-    "personal_file_no": "Впишите номер личного дела: он обязателен для новой карточки.",
-    "address": "Впишите адрес: он обязателен для новой карточки.",
-    "phone": "Впишите телефон ученика или родителя: для новой карточки нужен хотя бы один.",
-    "parent1_last_name": "Впишите хотя бы одного родителя или прикрепите его карточку: она обязательна.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +51,32 @@ def enter_arrival(
     Raises EntryRefused with every problem of the form.
     """
     reading = Reading(typed=typed, today=desk.clock.today(desk.school.zone))
-    student_id, person_id = reading.number("student_id"), reading.text("person_id")
-    card = {} if student_id else _read_card(reading)
-    order = read_order(reading)
-    parents = read_parents(reading)
+    number, person_id = reading.number("student_id"), reading.text("person_id")
     with desk.db.write(desk.school.school_id, own=False) as uow:
         # In line with imports: two that look for one pupil at once would both add the card.
         uow.cursors.put_note(LAST_IMPORT, desk.now().isoformat())
+        known = uow.staging.rows(Stream.STUDENTS, [LocalId(number)]) if number else {}
+        row = known.get(LocalId(number or 0))
+        card = read_card(reading) if row is None or row["incomplete"] else {}
+        order = read_order(reading)
+        parents = read_parents(reading)
         class_id = reading.number("class_id")
         if class_id is None or not uow.staging.rows(Stream.CLASSES, [LocalId(class_id)]):
             reading.refuse("class_id", "Выберите класс, в который зачислен ученик.")
         origin = read_origin(reading, load_directory(uow))
-        if student_id:
-            _check_known(uow, reading, LocalId(student_id), order)
-        else:
-            _check_new(uow, reading, card, parents, attach, origin, person_id)
+        if number:
+            check_known(uow, reading, LocalId(number), row, order)
+        if card:
+            check_card(uow, reading, card, parents, attach, origin, person_id, but=number)
+        if person_id:
+            check_person(uow, reading, person_id, but=number)
+        linked = bool(number) and bool(uow.links.by_local(Stream.STUDENTS, [LocalId(number or 0)]))
+        if not linked:
+            check_watched(reading, desk.school, order)
         reading.check()
         _ask_about_parents(uow, parents, offered)
         changes = Changes(uow, STREAMS, act=Act.ENTER)
-        pupil = LocalId(student_id) if student_id else changes.insert(Stream.STUDENTS, [_new_card(card, order)])[0]
+        pupil = _write_card(changes, LocalId(number or 0), row, card, order)
         movement_id = _write_movement(changes, pupil, order, LocalId(class_id or 0), origin)
         _write_parents(uow, changes, pupil, parents, attach)
         if person_id:
@@ -93,7 +86,6 @@ def enter_arrival(
             act=Act.ENTER.value, actor=desk.actor, cause="movements:arrival", items=changes.audit_items(), note=note
         )
         uow.audit.append([entry])
-        linked = pupil in uow.links.by_local(Stream.STUDENTS, [pupil])
         uow.commit()
     return Entered(
         student_id=pupil,
@@ -102,93 +94,17 @@ def enter_arrival(
     )
 
 
-def _read_card(reading: Reading) -> Values:
-    return {
-        "last_name": reading.name("last_name", _MISSING["last_name"]),
-        "first_name": reading.name("first_name", _MISSING["first_name"]),
-        "patronymic": reading.patronymic("patronymic"),
-        "birth_date": reading.day(
-            "birth_date", _MISSING["birth_date"], past="Дата рождения ещё не наступила: проверьте год."
-        ),
-        "snils": reading.snils("snils"),
-        "sex": reading.raw("sex") if reading.raw("sex") in ("М", "Ж") else None,
-        "personal_file_no": reading.text("personal_file_no"),
-        "address": reading.text("address"),
-        "phone": reading.phone("phone"),
-    }
-
-
-def _new_card(card: Values, order: Order) -> Values:
-    return {**{name: card[name] for name in _CARD}, "admitted_on": order.date, "incomplete": False}
-
-
-def _check_known(uow: UnitOfWork, reading: Reading, student_id: LocalId, order: Order) -> None:
-    """A card of the school arrives once: not while it is here already, and not twice by one order."""
-    if student_id not in uow.staging.rows(Stream.STUDENTS, [student_id]):
-        reading.refuse("student_id", "Этой карточки больше нет. Найдите ученика снова.")
-        return
-    case = uow.releases.by_student([student_id]).get(student_id)
-    if case is not None and case.state is ReleaseState.WITHDRAWN and case.closed_by != "system":
-        reading.refuse(
-            "student_id", "Раньше отметили, что ученик не прибыл. Откройте этот случай снова в «Не отчислены»."
-        )
-    rows = uow.staging.where(Stream.MOVEMENTS, "student_id", [student_id])
-    if any(row["kind"] == "arrival" and _same_order(row, order) for row in rows.values()):
-        reading.refuse("order_number", "Это прибытие уже записано: второй раз вносить не нужно.")
-    elif student_id in uow.staging.current_class([student_id]):
-        reading.refuse(
-            "student_id", "Ученик уже числится в школе. Если он уходил, сначала запишите выбытие с приказом."
-        )
-    elif any(row["kind"] == "departure" and order.date < str(row["date"]) for row in rows.values()):
-        reading.refuse("date", "Этот день раньше выбытия ученика из школы: проверьте дату по приказу.")
-
-
-def _same_order(row: Values, order: Order) -> bool:
-    return row["date"] == order.date or (
-        row["order_number"] == order.number and row["order_date"] == order.order_date
-    )
-
-
-def _check_new(
-    uow: UnitOfWork,
-    reading: Reading,
-    card: Values,
-    parents: Sequence[ParsedGuardian],
-    attach: Collection[int],
-    origin: Origin | None,
-    person_id: str | None,
-) -> None:
-    """No second card of one pupil; what regulation 3.5 asks of a new card where one will be made in the region."""
-    key, born, number = _name_of(card), card["birth_date"], card["snils"]
-    for row in uow.staging.all_rows(Stream.STUDENTS).values():
-        if number and plain_snils(str(row["snils"] or "")) == number:
-            reading.refuse("snils", "Карточка с этим СНИЛС в школе уже есть: найдите её и выберите.")
-        elif row_name_key(row) == key and row["birth_date"] == born and not reading.raw("another_child"):
-            reading.refuse(
-                "another_child",
-                "Карточка с этими ФИО и датой рождения в школе уже есть: найдите её и выберите."
-                " Если это другой ребёнок, отметьте это ниже.",
-            )
-        elif person_id and row["person_id"] == person_id:
-            reading.refuse("person_id", "Этот человек из списка ГИС уже есть в школе: найдите его карточку.")
-    if person_id or origin is None or not origin.new_card:
-        return
-    missing = missing_for_new_card(
-        last_name=str(card["last_name"] or ""),
-        first_name=str(card["first_name"] or ""),
-        birth_date=str(born or ""),
-        personal_file_no=_text(card["personal_file_no"]),
-        address=_text(card["address"]),
-        phones=[_text(card["phone"]), *(p.phone for p in parents), "attached" if attach else None],
-        guardian_last_names=[*(p.last_name for p in parents), "attached" if attach else None],
-    )
-    for name in missing:
-        field = "parent1_last_name" if name == "guardians" else name
-        reading.refuse(field, _MISSING[field])
-
-
-def _name_of(card: Values) -> tuple[str, str, str]:
-    return full_name_key(*(_text(card[name]) for name in _NAMES))
+def _write_card(changes: Changes, student_id: LocalId, row: Values | None, card: Values, order: Order) -> LocalId:
+    """The card as it was, a new one, or one that a class report has begun and that is whole now."""
+    if row is None:
+        values = {**card, "admitted_on": order.date, "incomplete": False}
+        return changes.insert(Stream.STUDENTS, [values])[0]
+    if card:
+        typed = {name: value for name, value in card.items() if value is not None and value != row[name]}
+        values = {**typed, "admitted_on": row["admitted_on"] or order.date, "incomplete": False}
+        change = Change(local_id=student_id, values=values, row=row, student_id=student_id)
+        changes.update(Stream.STUDENTS, [change])
+    return student_id
 
 
 def _ask_about_parents(uow: UnitOfWork, parents: Sequence[ParsedGuardian], offered: Collection[int]) -> None:

@@ -64,14 +64,17 @@ class FormChoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PupilHead:
-    """A pupil as the head of a form shows one."""
+    """A pupil as the head of a form shows one. ``incomplete``: a class report has begun the card, it is to be filled
+    in."""
 
     student_id: int
     name: str
     class_name: str | None
     birth_date: str | None
     last_name: str
-    linked: bool
+    first_name: str
+    patronymic: str | None
+    incomplete: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +162,9 @@ def _head(uow: UnitOfWork, student_id: LocalId) -> PupilHead:
         class_name=captions.class_of(student_id) if student_id in captions.classes else None,
         birth_date=_text(row.get("birth_date")),
         last_name=str(row["last_name"]),
-        linked=student_id in uow.links.remote_ids(Stream.STUDENTS, [student_id]),
+        first_name=str(row["first_name"]),
+        patronymic=_text(row["patronymic"]),
+        incomplete=bool(row.get("incomplete")),
     )
 
 

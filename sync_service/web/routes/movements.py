@@ -192,6 +192,9 @@ def _arrival_form(visit: Visit, typed: Typed, problems: Sequence[FieldProblem] =
         else None
     )
     last_name = head.last_name if head else typed.get("last_name", "")
+    if head is not None and head.incomplete:
+        begun = {"last_name": head.last_name, "first_name": head.first_name, "patronymic": head.patronymic or ""}
+        typed = {**begun, **typed}
     offers = offers_for(visit.desk(), typed, last_name)
     seen = {child for offer in offers for child in offer.child_ids}
     visit.seen("movements:arrival", seen | {head.student_id} if head else seen)

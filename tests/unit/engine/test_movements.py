@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from sync_service.engine.queries_movements import form_choices, movement_rows, o
 from sync_service.engine.stores import MovementFilter
 from tests.unit.engine.test_release_watch import CARD, arrive, enrolled, ready, states
 from tests.unit.engine.world import PUPIL, World
+
+on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 
 CHILD = {
     "last_name": "Ёлкина",
@@ -70,6 +73,7 @@ def test_a_person_of_the_list_is_enrolled_without_a_new_card(world: World) -> No
     assert world.sync().status is RunStatus.SUCCEEDED
 
 
+@on_sqlite
 def test_a_person_who_studies_elsewhere_waits_for_the_release(world: World) -> None:
     """Not in the list: flagged with the school to phone, nothing created; the release enrols the chosen person."""
     ready(world)
@@ -85,6 +89,7 @@ def test_a_person_who_studies_elsewhere_waits_for_the_release(world: World) -> N
     assert enrolled(world) == [person]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("origin", "case"), [({"origin_kind": "other_district", "origin_name": "Школа № 3"}, "C"), ({}, "E")]
 )
@@ -102,6 +107,7 @@ def test_another_district_and_a_first_timer_get_a_new_card(world: World, origin:
     assert len(world.remote.records(Stream.GUARDIANSHIPS)) == 1
 
 
+@on_sqlite
 def test_every_missing_field_is_named_with_its_remedy(world: World) -> None:
     """All at once, in words a secretary can act on; the rules are those of the files."""
     ready(world)
@@ -123,6 +129,7 @@ def test_every_missing_field_is_named_with_its_remedy(world: World) -> None:
     assert "Сверьте с документом" in wrong["snils"]
 
 
+@on_sqlite
 def test_entering_twice_makes_no_double(world: World) -> None:
     """The same form again, the card again by the same order, the card while the pupil is here: refused."""
     ready(world)
@@ -137,6 +144,31 @@ def test_entering_twice_makes_no_double(world: World) -> None:
     assert (world.count("students"), world.count("movements")) == (1, 1)
     enter_arrival(world.desk(), form(world, another_child="1"))
     assert world.count("students") == 2
+
+
+@on_sqlite
+def test_one_person_of_the_list_is_one_pupil(world: World) -> None:
+    """Chosen for a second card, too: refused, whatever was ticked."""
+    ready(world)
+    person = world.remote.add_person(CARD)
+    enter_arrival(world.desk(), form(world, person_id=person))
+    assert set(refused(world, person_id=person, another_child="1")) == {"person_id"}
+    world.sync()
+    assert set(refused(world, person_id=person, another_child="1")) == {"person_id"}
+
+
+@on_sqlite
+def test_a_card_begun_by_a_class_report_is_completed(world: World) -> None:
+    """It is filled in with the arrival, and the watch takes it up; an arrival the watch leaves out is refused."""
+    ready(world)
+    person = world.remote.add_person(CARD)
+    begun = world.insert("students", last_name="Ёлкина", first_name="Анна", incomplete=True)
+    assert "birth_date" in refused(world, student_id=str(begun), birth_date="")
+    enter_arrival(world.desk(), form(world, student_id=str(begun), person_id=person))
+    world.sync()
+    assert (enrolled(world), world.count("students")) == ([person], 1)
+    world.school = replace(world.school, watch_from="2026-11-17")
+    assert "date" in refused(world, first_name="Ольга")
 
 
 def test_a_sibling_gets_the_parents_existing_cards(world: World) -> None:
@@ -155,6 +187,7 @@ def test_a_sibling_gets_the_parents_existing_cards(world: World) -> None:
     assert family_key("Ленская") == family_key("Ленский") != family_key("Ленин")
 
 
+@on_sqlite
 def test_a_parent_who_may_have_a_card_is_asked_about_once(world: World) -> None:
     """The same surname and phone under another name: a person looks, and then the answer counts."""
     ready(world)
@@ -174,6 +207,7 @@ def test_a_parent_who_may_have_a_card_is_asked_about_once(world: World) -> None:
     assert world.count("guardians") == 2
 
 
+@on_sqlite
 def test_a_departure_needs_its_destination_and_leaves_once(world: World) -> None:
     """From the present class, to a school of the directory or a named place; then the mirror list watches."""
     ready(world)
@@ -205,6 +239,7 @@ def test_a_departure_needs_its_destination_and_leaves_once(world: World) -> None
         enter_departure(world.desk(), 999, leave)
 
 
+@on_sqlite
 def test_an_unknown_origin_is_told_and_the_case_goes_on(world: World) -> None:
     """Case F asks; the answer goes into the arrival, and the next run flags or enrols."""
     ready(world)
@@ -226,6 +261,7 @@ def test_an_unknown_origin_is_told_and_the_case_goes_on(world: World) -> None:
         origin_question(world.db, world.school, case["id"])
 
 
+@on_sqlite
 def test_a_failed_look_up_is_never_not_found(world: World) -> None:
     """The region is away: an error is told, the school's own cards are shown all the same."""
     ready(world)
