@@ -90,7 +90,9 @@ def enter_arrival(
     return Entered(
         student_id=pupil,
         movement_id=movement_id,
-        next_step=expectation(origin, linked=linked, person=bool(person_id)),
+        next_step=expectation(
+            origin, linked=linked, person=bool(person_id), available=reading.raw("person_status") == "available"
+        ),
     )
 
 

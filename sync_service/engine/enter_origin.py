@@ -59,10 +59,12 @@ def origin_values(origin: Origin) -> Values:
     }
 
 
-def expectation(origin: Origin | None, *, linked: bool, person: bool) -> str:
-    """What the next run will do with the arrival, in words."""
+def expectation(origin: Origin | None, *, linked: bool, person: bool, available: bool = False) -> str:
+    """What the next run will do with the arrival, in words. ``person``: one of the region was chosen."""
     if linked:
         return "Уйдёт в ГИС при следующей сверке."
+    if person and available:
+        return "Уйдёт в ГИС при следующей сверке: зачислим без новой карточки."
     if person:
         return "Уйдёт в ГИС при следующей сверке: зачислим без новой карточки, как только прежняя школа отчислит."
     if origin is None or not origin.new_card:
