@@ -301,7 +301,9 @@ class ConflictStore(Protocol):
 
     def get(self, conflict_id: int) -> Conflict | None: ...
 
-    def cases(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]: ...
+    def cases(
+        self, *, state: str | None = "open", limit: int | None = None, decided_since: datetime | None = None
+    ) -> list[Conflict]: ...
 
     def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
         """Open cases, oldest first, without those a person has put off beyond the day ``shown_on`` (ISO)."""
@@ -415,7 +417,7 @@ class MatchStore(Protocol):
 
     def get(self, case_id: int) -> MatchCase | None: ...
 
-    def cases(self, *, state: str | None = "open") -> list[MatchCase]: ...
+    def cases(self, *, state: str | None = "open", decided_since: datetime | None = None) -> list[MatchCase]: ...
 
     def rejected_pairs(self, stream: Stream) -> dict[tuple[RemoteId, LocalId], str]:
         """«Not the same child» pairs with the key digest they were decided on."""
@@ -456,7 +458,7 @@ class ReleaseStore(Protocol):
 
     def steps(self, release_id: int) -> list[ReleaseStep]: ...
 
-    def cases(self, *, state: str | None = None) -> list[Release]: ...
+    def cases(self, *, state: str | None = None, closed_since: datetime | None = None) -> list[Release]: ...
 
     def departures(self) -> list[Arrival]:
         """Linked students whose latest movement is a departure that the region has (linked), unless its case D is
@@ -569,7 +571,13 @@ class HoldStore(Protocol):
         """Holds that wait for a person, or for a second one."""
         ...
 
-    def cases(self, *, states: Iterable[HoldState] | None = None, limit: int | None = None) -> list[Hold]: ...
+    def cases(
+        self,
+        *,
+        states: Iterable[HoldState] | None = None,
+        limit: int | None = None,
+        decided_since: datetime | None = None,
+    ) -> list[Hold]: ...
 
     def get(self, hold_id: int) -> Hold | None: ...
 

@@ -132,6 +132,8 @@ conflicts = Table(
 UNDECIDED = "state IN ('open', 'undoing')"
 index("uq_conflicts_link_undecided", conflicts, "link_id", unique=True, where=UNDECIDED)
 index("ix_conflicts_state", conflicts, "state", "school_id")
+DECIDED = "decided_at IS NOT NULL"
+index("ix_conflicts_decided", conflicts, "decided_at", "school_id", where=DECIDED)
 
 match_cases = Table(
     "match_cases",
@@ -151,6 +153,7 @@ match_cases = Table(
 )
 index("uq_match_cases_open", match_cases, "remote_id", "stream", "school_id", unique=True, where="state = 'open'")
 index("ix_match_cases_state", match_cases, "state", "stream", "school_id")
+index("ix_match_cases_decided", match_cases, "decided_at", "school_id", where=DECIDED)
 
 releases = Table(
     "releases",
@@ -175,6 +178,7 @@ releases = Table(
 index("ix_releases_student", releases, "student_id")
 index("ix_releases_movement", releases, "movement_id")
 index("ix_releases_state", releases, "state", "school_id")
+index("ix_releases_closed", releases, "closed_at", "school_id", where="closed_at IS NOT NULL")
 
 release_steps = Table(
     "release_steps",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
@@ -105,8 +106,12 @@ class Conflicts:
     def get(self, conflict_id: int) -> Conflict | None:
         return next(map(_conflict, self._tx.search(_CASES, ("t.id = ?", conflict_id))), None)
 
-    def cases(self, *, state: str | None = "open", limit: int | None = None) -> list[Conflict]:
-        return [_conflict(row) for row in self._tx.search(_CASES, ("t.state = ?", state), limit=limit)]
+    def cases(
+        self, *, state: str | None = "open", limit: int | None = None, decided_since: datetime | None = None
+    ) -> list[Conflict]:
+        since = stamp_or_none(decided_since)
+        rows = self._tx.search(_CASES, ("t.state = ?", state), ("t.decided_at >= ?", since), limit=limit)
+        return [_conflict(row) for row in rows]
 
     def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
         only, values = ("", []) if stream is None else ("AND t.stream = ?", [stream.value])

@@ -154,17 +154,30 @@ class Holds:
         states = [state.value for state in UNDECIDED]
         return self._search(stream, way, states, None)
 
-    def cases(self, *, states: Iterable[HoldState] | None = None, limit: int | None = None) -> list[Hold]:
-        return self._search(None, None, None if states is None else [state.value for state in states], limit)
+    def cases(
+        self,
+        *,
+        states: Iterable[HoldState] | None = None,
+        limit: int | None = None,
+        decided_since: datetime | None = None,
+    ) -> list[Hold]:
+        named = None if states is None else [state.value for state in states]
+        return self._search(None, None, named, limit, decided_since)
 
     def _search(
-        self, stream: Stream | None, way: Way | None, states: list[str] | None, limit: int | None
+        self,
+        stream: Stream | None,
+        way: Way | None,
+        states: list[str] | None,
+        limit: int | None,
+        decided_since: datetime | None = None,
     ) -> list[Hold]:
         rows = self._tx.search(
             _HOLDS,
             ("t.state {texts}", states),
             ("t.stream = ?", stream.value if stream else None),
             ("t.direction = ?", way.value if way else None),
+            ("t.decided_at >= ?", stamp_or_none(decided_since)),
             limit=limit,
         )
         return [_hold(row) for row in rows]

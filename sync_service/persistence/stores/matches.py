@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.links import LocalId, RemoteId
@@ -81,8 +82,9 @@ class Matches:
     def get(self, case_id: int) -> MatchCase | None:
         return next(map(_case, self._tx.search(_CASES, ("t.id = ?", case_id))), None)
 
-    def cases(self, *, state: str | None = "open") -> list[MatchCase]:
-        return [_case(row) for row in self._tx.search(_CASES, ("t.state = ?", state))]
+    def cases(self, *, state: str | None = "open", decided_since: datetime | None = None) -> list[MatchCase]:
+        since = stamp_or_none(decided_since)
+        return [_case(row) for row in self._tx.search(_CASES, ("t.state = ?", state), ("t.decided_at >= ?", since))]
 
     def rejected_pairs(self, stream: Stream) -> dict[tuple[RemoteId, LocalId], str]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.links import LocalId
@@ -219,8 +220,9 @@ class Releases:
             )
         ]
 
-    def cases(self, *, state: str | None = None) -> list[Release]:
-        return [_release(row) for row in self._tx.search(_CASES, ("t.state = ?", state))]
+    def cases(self, *, state: str | None = None, closed_since: datetime | None = None) -> list[Release]:
+        since = stamp_or_none(closed_since)
+        return [_release(row) for row in self._tx.search(_CASES, ("t.state = ?", state), ("t.closed_at >= ?", since))]
 
     def counts(self) -> dict[str, int]:
         return dict(self._tx.query(_COUNTS, self._tx.school))

@@ -35,6 +35,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("act = 'decide'"),
         postgresql_where=sa.text("act = 'decide'"),
     )
+    for name, table, column in (
+        ("ix_conflicts_decided", "conflicts", "decided_at"),
+        ("ix_match_cases_decided", "match_cases", "decided_at"),
+        ("ix_releases_closed", "releases", "closed_at"),
+    ):
+        known = sa.text(f"{column} IS NOT NULL")
+        op.create_index(name, table, [column, "school_id"], sqlite_where=known, postgresql_where=known)
     cards = sa.text("act = 'link' AND stream IN ('students', 'guardians')")
     op.create_index(
         "ix_audit_items_cards", "audit_items", ["local_id", "stream"], sqlite_where=cards, postgresql_where=cards
