@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -14,6 +12,7 @@ from sync_service.domain.people import Permission
 from sync_service.engine.find_pupils import find_pupils
 from sync_service.engine.queries_journal import journal_rows
 from sync_service.engine.record_acts import record_act
+from sync_service.web.spreadsheets import csv_answer
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)
@@ -68,23 +67,11 @@ def export(post: Export) -> Response:
         names=1000,
     )
     record_act(visit.desk(), Act.VIEW, "journal:export", note=f"{len(rows)} entries")
-    out = StringIO()
-    table = csv.writer(out, delimiter=";")
-    table.writerow(["номер", "когда (UTC)", "кто", "что", "причина", "записей", "ученики"])
-    for row in rows:
-        cells = (row.actor, row.act_text, row.cause, "; ".join(row.who))
-        actor, act, cause, who = map(plain_cell, cells)
-        table.writerow([row.seq, row.at, actor, act, cause, row.records, who])
-    return Response(
-        "\ufeff" + out.getvalue(),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="journal.csv"'},
+    return csv_answer(
+        "journal.csv",
+        ("номер", "когда (UTC)", "кто", "что", "причина", "записей", "ученики"),
+        ((row.seq, row.at, row.actor, row.act_text, row.cause, row.records, "; ".join(row.who)) for row in rows),
     )
-
-
-def plain_cell(text: str) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 @router.post("/s/{school}/find")
