@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sync_service.bootstrap import Service
     from sync_service.domain.plans import Scope
     from sync_service.engine.context import School
-    from sync_service.engine.queries_resync import PlanRow, PlanView
+    from sync_service.engine.queries_resync import PlanView
 
 app = typer.Typer(help="Пересверка: сначала план, потом ровно он.", no_args_is_help=True)
 
@@ -157,6 +157,7 @@ def show_list(
     as_json: AsJson = False,
 ) -> int:
     """Последние планы."""
+    from sync_service.engine import queries_resync_words as words
     from sync_service.engine import queries_words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_resync import plan_rows
@@ -175,11 +176,11 @@ def show_list(
             [
                 (
                     row.id,
-                    _what(row),
+                    words.title(row.kind, row.scope),
                     queries_words.moment_of(row.created_at, one.zone),
                     row.created_by,
                     row.changes,
-                    _state(row),
+                    words.state(row.state),
                 )
                 for one, found in chosen
                 for row in found
@@ -205,28 +206,6 @@ def _plain(view: PlanView) -> object:
     return plain(view)
 
 
-def _what(row: PlanRow) -> str:
-    from sync_service.engine import queries_resync_words as words
-    from sync_service.engine import queries_words
-
-    scope = row.scope
-    streams = ", ".join(queries_words.STREAMS[name] for name in scope["streams"])
-    if scope["record"] is not None:
-        where = f"{streams}, {scope['record'].partition(':')[2]}"
-    elif scope["since"] is not None:
-        last = f" по {queries_words.day(scope['until'])}" if scope["until"] else ""
-        where = f"с {queries_words.day(scope['since'])}{last}"
-    else:
-        where = "всё" if len(scope["streams"]) == len(Stream) else streams
-    return f"{words.PLAN_KINDS[row.kind]}: {where}"
-
-
-def _state(row: PlanRow) -> str:
-    from sync_service.engine import queries_resync_words as words
-
-    return words.PLAN_STATES.get(row.state, words.EXPIRED_TEXT)
-
-
 def _show(shell: Shell, view: PlanView, school: School) -> None:
     shell.show(_plain(view), lambda: _render(view, school.zone))
 
@@ -235,7 +214,7 @@ def _render(view: PlanView, zone: str) -> None:
     from sync_service.engine import queries_resync_words as words
     from sync_service.engine import queries_words
 
-    output.say(f"План {view.id}. {_what(view)}. {_state(view).capitalize()}.")
+    output.say(f"План {view.id}. {words.title(view.kind, view.scope)}. {words.state(view.state).capitalize()}.")
     if view.changes:
         _print_counts(view.counts, words.PLAN_ACTS)
         _print_items(view)
@@ -281,7 +260,7 @@ def _print_items(view: PlanView) -> None:
 def _render_results(view: PlanView) -> None:
     from sync_service.engine import queries_resync_words as words
 
-    output.say(f"План {view.id}. {_state(view).capitalize()}.")
+    output.say(f"План {view.id}. {words.state(view.state).capitalize()}.")
     output.print_table(
         ("Что стало", "Записей"),
         [(words.RESULTS.get(name, "ещё не выполнено"), count) for name, count in view.results.items()],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.errors import DecisionError
@@ -45,14 +46,24 @@ class HoldRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFieldView:
+    """One field of a held update: what it is on the side that would be written to, and what it would become."""
+
+    title: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldItemView:
-    """One record: ``change`` says in words what would happen to it."""
+    """One record: ``change`` says in words what would happen to it, ``fields`` the same of an update by field."""
 
     local_id: int | None
     remote_id: str | None
     student_id: int | None
     caption: str
     change: str
+    fields: tuple[HeldFieldView, ...]
     state: str
 
 
@@ -64,10 +75,14 @@ class HoldView(HoldRow):
     items: tuple[HoldItemView, ...]
 
 
-def hold_rows(db: Database, school: School, *, everything: bool = False) -> list[HoldRow]:
-    """Holds that wait for a person, oldest first; ``everything``: decided ones too."""
+def hold_rows(
+    db: Database, school: School, *, everything: bool = False, decided_since: datetime | None = None
+) -> list[HoldRow]:
+    """Holds that wait for a person, oldest first; ``everything``: decided ones too; ``decided_since``: only what
+    was decided since then."""
     with db.read(school.school_id) as uow:
-        cases = uow.holds.cases(states=None if everything else UNDECIDED)
+        states = None if everything or decided_since is not None else UNDECIDED
+        cases = uow.holds.cases(states=states, decided_since=decided_since)
     return [HoldRow(**_row(school, case)) for case in cases]
 
 
@@ -176,32 +191,45 @@ def _item(case: Hold, item: HoldItem, known: _Known) -> HoldItemView:
     else:
         values = record.values if record else {}
         caption, student = person_name(values) or f"{words.STREAMS[case.stream]}, {item.remote_id}", None
+    fields = _fields(case, item, record, link, known.captions)
     return HoldItemView(
         local_id=item.local_id,
         remote_id=item.remote_id,
         student_id=student,
         caption=caption,
-        change=_change(case, item, record, link, known.captions),
+        change=_change(case, fields),
+        fields=fields,
         state=item.state.value,
     )
 
 
-def _change(case: Hold, item: HoldItem, record: RemoteRecord | None, link: Link | None, captions: Captions) -> str:
-    if case.kind.operation is Operation.DELETE:
-        return "будет удалена"
-    if case.kind.operation is Operation.CREATE:
-        return "будет добавлена"
-    if link is None or item.local_id is None:
-        return words.NOTHING
+def _change(case: Hold, fields: Sequence[HeldFieldView]) -> str:
+    match case.kind.operation:
+        case Operation.DELETE:
+            return "будет удалена"
+        case Operation.CREATE:
+            return "будет добавлена"
+        case Operation.UPDATE:
+            return "; ".join(f"{one.title}: {one.before} → {one.after}" for one in fields) or words.NOTHING
+
+
+def _fields(
+    case: Hold, item: HoldItem, record: RemoteRecord | None, link: Link | None, captions: Captions
+) -> tuple[HeldFieldView, ...]:
+    if case.kind.operation is not Operation.UPDATE or link is None or item.local_id is None:
+        return ()
     row = captions.row(case.stream, item.local_id)
     there = link.base.remote if case.way is Way.PUSH else (record.values if record else link.base.remote)
     now, then = (row, there) if case.way is Way.PUSH else (there, row)
-    changed = [
-        f"{words.FIELDS.get(name, name)}: {_value(case, name, then, captions)} → {_value(case, name, now, captions)}"
+    return tuple(
+        HeldFieldView(
+            title=words.FIELDS.get(name, name),
+            before=_value(case, name, then, captions),
+            after=_value(case, name, now, captions),
+        )
         for name in link.base.local
         if name in now and now.get(name) != then.get(name) and not isinstance(now.get(name), dict)
-    ]
-    return "; ".join(changed) or words.NOTHING
+    )
 
 
 def _value(case: Hold, name: str, values: Values, captions: Captions) -> str:

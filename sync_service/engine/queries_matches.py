@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.errors import DecisionError
@@ -66,10 +67,12 @@ class MatchView(MatchRow):
     compared: tuple[ComparedField, ...]
 
 
-def match_rows(db: Database, school: School, *, state: str | None = "open") -> list[MatchRow]:
-    """Cases in ``state`` (None: all), oldest first."""
+def match_rows(
+    db: Database, school: School, *, state: str | None = "open", decided_since: datetime | None = None
+) -> list[MatchRow]:
+    """Cases in ``state`` (None: all), oldest first; ``decided_since``: only what was decided since then."""
     with db.read(school.school_id) as uow:
-        cases = uow.matches.cases(state=state)
+        cases = uow.matches.cases(state=state, decided_since=decided_since)
         records, captions = _load(uow, cases)
     return [MatchRow(**_row(school, case, records, captions)) for case in cases]
 

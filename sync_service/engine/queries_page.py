@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync_service.domain.outbox import EntryState
 from sync_service.domain.releases import ReleaseState
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
@@ -42,14 +41,12 @@ class Pulse:
 def waiting(db: Database, school: School) -> Waiting:
     """A constant number of statements, none of them over records."""
     with db.read(school.school_id) as uow:
-        held = sum(n for (_, state, _), n in uow.outbox.counts().items() if state is EntryState.HELD)
-        parked = sum(n for (_, reason), n in uow.inbox.counts().items() if reason == "held")
         releases = uow.releases.counts()
         return Waiting(
             conflicts=sum(uow.conflicts.counts().values()),
             matches=len(uow.matches.cases()),
             releases=sum(releases.get(state.value, 0) for state in AWAITED),
-            holds=int(held > 0) + int(parked > 0),
+            holds=len(uow.holds.undecided()),
             quarantined=sum(uow.quarantine.counts().values()),
         )
 

@@ -71,6 +71,14 @@ class QuarantineView(QuarantineRow):
     payload: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineShelf:
+    """A group on the page, with its first records."""
+
+    group: QuarantineGroup
+    rows: tuple[QuarantineRow, ...]
+
+
 def quarantine_groups(db: Database, school: School, *, stream: Stream | None = None) -> list[QuarantineGroup]:
     """What is set aside now by reason, the largest group first. Names nobody."""
     by_group: dict[str, list[QuarantineItem]] = defaultdict(list)
@@ -79,6 +87,23 @@ def quarantine_groups(db: Database, school: School, *, stream: Stream | None = N
             by_group[item.group].append(item)
     groups = [_group(school, name, items) for name, items in by_group.items()]
     return sorted(groups, key=lambda group: -group.count)
+
+
+def quarantine_board(db: Database, school: School, *, discarded: bool = False) -> list[QuarantineShelf]:
+    """The groups with their first records by name; with ``discarded`` those a person has set aside for good."""
+    by_group: dict[str, list[QuarantineItem]] = defaultdict(list)
+    with db.read(school.school_id) as uow:
+        for item in uow.quarantine.items(discarded=discarded):
+            by_group[item.group].append(item)
+        captions = _load(uow, [item for items in by_group.values() for item in items[:EXAMPLES]])
+    shelves = [
+        QuarantineShelf(
+            group=_group(school, name, items),
+            rows=tuple(QuarantineRow(**_row(school, item, captions)) for item in items[:EXAMPLES]),
+        )
+        for name, items in by_group.items()
+    ]
+    return sorted(shelves, key=lambda shelf: -shelf.group.count)
 
 
 def quarantine_rows(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sync_service.domain.plans import ItemResult, PlanAct, PlanKind, PlanState, Target, Why
+from sync_service.domain.streams import Stream
 from sync_service.engine import queries_words
 
 PLAN_KINDS: dict[str, str] = {
@@ -75,3 +79,24 @@ def result(stored: str | None) -> str:
     name, _, code = stored.partition(":")
     reason = LEFT.get(code, code)
     return f"{RESULTS[name]} ({reason})" if reason else RESULTS[name]
+
+
+def title(kind: str, scope: Mapping[str, Any]) -> str:
+    """«сверка заново: Отметки», of a scope as a plan in a list has it."""
+    return f"{PLAN_KINDS[kind]}: {scope_text(scope)}"
+
+
+def scope_text(scope: Mapping[str, Any]) -> str:
+    """«всё», «Отметки, Пропуски», «с 01.09.2026 по 12.09.2026», «Ученики, 17»."""
+    streams = ", ".join(queries_words.STREAMS[name] for name in scope["streams"])
+    if scope["record"] is not None:
+        return f"{streams}, {scope['record'].partition(':')[2]}"
+    if scope["since"] is not None:
+        last = f" по {queries_words.day(scope['until'])}" if scope["until"] else ""
+        return f"с {queries_words.day(scope['since'])}{last}"
+    return "всё" if len(scope["streams"]) == len(Stream) else streams
+
+
+def state(name: str) -> str:
+    """The state of a plan in a word; one that nobody wrote down is «просрочен»."""
+    return PLAN_STATES.get(name, EXPIRED_TEXT)

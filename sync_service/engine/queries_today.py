@@ -11,6 +11,8 @@ from sync_service.domain.rules.working_days import between
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
 from sync_service.engine.queries_conflicts import ConflictView, conflict_views, open_conflicts
+from sync_service.engine.queries_hold_words import hold_detail, hold_title
+from sync_service.engine.queries_holds import HoldRow, hold_rows
 from sync_service.engine.queries_matches import MatchRow, match_rows
 from sync_service.engine.queries_releases import ReleaseRow, release_rows
 from sync_service.engine.stores import Database
@@ -58,6 +60,7 @@ def inbox(db: Database, school: School, today: date) -> list[InboxItem]:
         for row in release_rows(db, school, today)[:MOST_ITEMS]
         if row.state in _AWAITED
     ]
+    items += [_hold(row, *aged(row.opened_at)) for row in hold_rows(db, school)[:MOST_ITEMS]]
     return sorted(items, key=lambda item: (item.opened_at, item.queue, item.id))
 
 
@@ -102,6 +105,21 @@ def _match(row: MatchRow, opened_at: str, opened_on: date, days: int) -> InboxIt
         kind="возможный двойник",
         detail="; ".join(first.why) if first else "",
         verb="Сравнить",
+        opened_at=opened_at,
+        opened_on=opened_on,
+        days=days,
+    )
+
+
+def _hold(row: HoldRow, opened_at: str, opened_on: date, days: int) -> InboxItem:
+    return InboxItem(
+        queue="holds",
+        id=row.id,
+        student_id=None,
+        title=hold_title(row),
+        kind="задержаны" if row.records > 1 else "задержано",
+        detail=hold_detail(row),
+        verb="Проверить",
         opened_at=opened_at,
         opened_on=opened_on,
         days=days,

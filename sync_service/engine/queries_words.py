@@ -268,6 +268,16 @@ def reason(code: str) -> str:
     return _OTHER_REASONS.get(code, code)
 
 
+def plural(number: int, one: str, few: str, many: str) -> str:
+    """The Russian form that goes with ``number``: 1 день, 2 дня, 5 дней."""
+    tail, two = abs(number) % 10, abs(number) % 100
+    if tail == 1 and two != 11:
+        return one
+    if 2 <= tail <= 4 and not 12 <= two <= 14:
+        return few
+    return many
+
+
 def day(text: Scalar) -> str:
     """«03.02.2015» of an ISO date."""
     try:

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from sync_service.domain.errors import DatabaseBusy, DecisionError, SyncError
+from sync_service.web.errands import Errands
 from sync_service.web.headers import UNSAFE, Gate
 from sync_service.web.rendering import Renderer
 from sync_service.web.routes import ROUTERS
@@ -37,6 +38,7 @@ class AppParts:
     accounts: Accounts
     renderer: Renderer
     secure: bool
+    errands: Errands
 
 
 def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = False) -> FastAPI:
@@ -49,7 +51,9 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
         openapi_url=None,
         middleware=[Middleware(Gate, hosts=(*LOCAL_HOSTS, *hosts), secure=secure)],
     )
-    app.state.parts = AppParts(service=service, accounts=service.accounts, renderer=Renderer(), secure=secure)
+    app.state.parts = AppParts(
+        service=service, accounts=service.accounts, renderer=Renderer(), secure=secure, errands=Errands()
+    )
     with as_file(files("sync_service.web") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")
     for router in ROUTERS:

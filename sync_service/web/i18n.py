@@ -28,13 +28,3 @@ def translator(language: str) -> Callable[[str], str]:
     """The text in ``language``; a text without translation stays Russian."""
     texts = catalogue(language)
     return lambda text: texts.get(text, text)
-
-
-def plural(number: int, one: str, few: str, many: str) -> str:
-    """The Russian form that goes with ``number``: 1 день, 2 дня, 5 дней."""
-    tail, two = abs(number) % 10, abs(number) % 100
-    if tail == 1 and two != 11:
-        return one
-    if 2 <= tail <= 4 and not 12 <= two <= 14:
-        return few
-    return many

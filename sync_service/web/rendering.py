@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 from sync_service.domain.people import Permission, Role
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_page import Pulse, Waiting
-from sync_service.web.i18n import LANGUAGES, RUSSIAN, plural, translator
+from sync_service.web.i18n import LANGUAGES, RUSSIAN, translator
 
 if TYPE_CHECKING:
     from sync_service.web.visits import Visit
@@ -89,7 +89,9 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(words=words, plural=plural, Permission=Permission, ROLE_NAMES=ROLE_NAMES)
+        self._environment.globals.update(
+            words=words, plural=words.plural, Permission=Permission, ROLE_NAMES=ROLE_NAMES
+        )
         self._environment.filters.update(
             day=words.value_day, phone=words.phone, marked=marked, spelling=differs_in_spelling_only
         )

@@ -25,6 +25,7 @@ from sync_service.engine.queries_seen import record_seen
 if TYPE_CHECKING:
     from sync_service.accounts import Accounts
     from sync_service.bootstrap import Service
+    from sync_service.web.errands import Errands
     from sync_service.web.rendering import Renderer
 
 COOKIE = "ecp_session"
@@ -64,6 +65,8 @@ class Parts(Protocol):
     def renderer(self) -> Renderer: ...
     @property
     def secure(self) -> bool: ...
+    @property
+    def errands(self) -> Errands: ...
 
 
 def parts_of(request: Request) -> Parts:

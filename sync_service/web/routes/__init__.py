@@ -4,6 +4,7 @@ from sync_service.web.routes import (
     conflicts,
     connection,
     door,
+    holds,
     imports,
     journal,
     matches,
@@ -11,24 +12,27 @@ from sync_service.web.routes import (
     ops,
     people,
     pupils,
+    quarantine,
     releases,
+    resync,
     today,
 )
 
-ROUTERS = tuple(
-    module.router
-    for module in (
-        door,
-        ops,
-        today,
-        conflicts,
-        matches,
-        releases,
-        movements,
-        pupils,
-        imports,
-        connection,
-        journal,
-        people,
-    )
+_SCREENS = (
+    door,
+    ops,
+    today,
+    conflicts,
+    matches,
+    releases,
+    holds,
+    movements,
+    pupils,
+    imports,
+    connection,
+    journal,
+    people,
+    quarantine,
+    resync,
 )
+ROUTERS = tuple(module.router for module in _SCREENS)

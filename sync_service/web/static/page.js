@@ -102,3 +102,18 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+
+// ── a waiting page: ask whether the work has ended, then show what came of it ──
+
+for (const waiting of document.querySelectorAll("[data-poll]")) {
+  const ask = async () => {
+    try {
+      const answer = await fetch(waiting.dataset.poll, { headers: { Accept: "text/plain" } });
+      if (answer.status !== 204) return location.reload();
+    } catch {
+      // the line is down for a moment; the next question will tell
+    }
+    setTimeout(ask, 1500);
+  };
+  setTimeout(ask, 1500);
+}
