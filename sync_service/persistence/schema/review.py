@@ -46,6 +46,7 @@ holds = Table(
     sqlite_autoincrement=True,
 )
 index("ix_holds_state", holds, "state", "stream", "school_id")
+index("ix_holds_decided", holds, "school_id", "decided_at", where="decided_at IS NOT NULL")
 
 hold_items = Table(
     "hold_items",

@@ -31,7 +31,7 @@ Act = Annotated[Post, Depends(posting(Permission.RESYNC))]
 
 SAMPLES = 5
 PAGE = 200
-_DONE_WELL = (ItemResult.APPLIED.value, ItemResult.SENT.value)
+_NOT_LEFT = (ItemResult.APPLIED.value, ItemResult.SENT.value, ItemResult.QUEUED.value)
 
 
 @router.get("/s/{school}/resync")
@@ -204,7 +204,7 @@ def _plan(
     chosen = effect if sums.of(effect) else next((one.effect.value for one in sums.effects if one.records), "")
     of_effect = [item for item in view.items if effect_of(item).value == chosen]
     shown = of_effect[(page - 1) * PAGE : page * PAGE] if page else of_effect[:SAMPLES]
-    rest = [item for item in view.items if item.result is not None and item.result not in _DONE_WELL]
+    rest = [item for item in view.items if item.result is not None and item.result not in _NOT_LEFT]
     visit.seen(f"resync:{plan_id}", (item.student_id for item in [*shown, *rest[:PAGE]]))
     left = datetime.fromisoformat(view.expires_at) - visit.service.clock.now()
     return visit.render(

@@ -29,4 +29,10 @@ def today(visit: Annotated[Visit, Depends(visiting(Permission.SEE))]) -> HTMLRes
         ("earlier", [item for item in items if item.days <= LONG and item.opened_on < day]),
         ("today", [item for item in items if item.opened_on >= day]),
     ]
-    return visit.render("today.html", groups=[group for group in groups if group[1]], names=names, done=done)
+    return visit.render(
+        "today.html",
+        groups=[group for group in groups if group[1]],
+        names=names,
+        done=done,
+        people={person.login: person.name for person in visit.parts.accounts.everybody()},
+    )

@@ -35,13 +35,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("act = 'decide'"),
         postgresql_where=sa.text("act = 'decide'"),
     )
-    for name, table, column in (
-        ("ix_conflicts_decided", "conflicts", "decided_at"),
-        ("ix_match_cases_decided", "match_cases", "decided_at"),
-        ("ix_releases_closed", "releases", "closed_at"),
-    ):
-        known = sa.text(f"{column} IS NOT NULL")
-        op.create_index(name, table, [column, "school_id"], sqlite_where=known, postgresql_where=known)
+    for table, column in (("conflicts", "decided_at"), ("releases", "closed_at")):
+        op.drop_index(f"ix_{table}_state", table)
+        op.create_index(f"ix_{table}_state", table, ["state", "school_id", column])
+    decided = sa.text("decided_at IS NOT NULL")
+    op.create_index(
+        "ix_match_cases_decided",
+        "match_cases",
+        ["school_id", "decided_at"],
+        sqlite_where=decided,
+        postgresql_where=decided,
+    )
     cards = sa.text("act = 'link' AND stream IN ('students', 'guardians')")
     op.create_index(
         "ix_audit_items_cards", "audit_items", ["local_id", "stream"], sqlite_where=cards, postgresql_where=cards
@@ -84,6 +88,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_holds_state", "holds", ["state", "stream", "school_id"])
+    op.create_index(
+        "ix_holds_decided", "holds", ["school_id", "decided_at"], sqlite_where=decided, postgresql_where=decided
+    )
     op.create_table(
         "hold_items",
         sa.Column("id", WHOLE, sa.Identity(), nullable=False),
