@@ -30,7 +30,7 @@ from sync_service.engine.queries_movements import (
 )
 from sync_service.engine.queries_words import value_day
 from sync_service.engine.stores import MovementFilter
-from sync_service.web.routes.journal import plain_cell
+from sync_service.web.spreadsheets import plain_cell
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)
