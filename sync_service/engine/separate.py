@@ -35,7 +35,7 @@ from sync_service.engine.loading import canonical
 from sync_service.engine.stores import UnitOfWork
 
 BORN_THERE = frozenset({"new", "returned"})  # evidence of links whose row was made from the regional record
-SENT = frozenset({"ack", "client_ref", "duplicate", "undo"})
+SENT = frozenset({"ack", "client_ref", "undo"})  # a duplicate was there before ours: it is the region's own
 
 
 @dataclass(slots=True, kw_only=True)

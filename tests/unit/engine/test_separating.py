@@ -72,6 +72,27 @@ def test_a_mark_sent_for_the_card_is_taken_back_from_the_other_pupil(world: Worl
     assert {(entry["local_id"], entry["waits_for"]) for entry in world.rows("outbox")} >= {(row, f"students:{card}")}
 
 
+def test_an_absence_the_region_had_entered_before_ours_is_not_taken_from_it(world: World) -> None:
+    """The region called ours a duplicate of its own: that one stays with the other pupil, ours with the card."""
+    case, card = confirmed(world)
+    (other,), lesson = world.remote.records(Stream.STUDENTS), world.rows("lessons")[0]["id"]
+    cell = {"student_id": other, "lesson_id": live_links(world, Stream.LESSONS)[lesson]}
+    row = world.insert("attendance", student_id=card, lesson_id=lesson, symbol="УП")
+
+    def region_is_faster(point: str) -> None:
+        if point == "push.before_send":
+            world.remote.create(Stream.ATTENDANCE, {**cell, "symbol": "УП"})
+
+    world.sync(probe=region_is_faster)
+    assert [link["evidence"] for link in world.rows("links") if link["stream"] == "attendance"] == ["duplicate"]
+    decide_matches.undo(world.desk(), case)
+    for _ in range(3):
+        world.sync()
+    assert len(world.remote.records(Stream.ATTENDANCE)) == 1
+    assert [absence["id"] for absence in world.rows("attendance") if absence["student_id"] == card] == [row]
+    assert len(world.rows("attendance")) == 2
+
+
 def test_nothing_is_separated_that_somebody_would_miss(world: World) -> None:
     """A mark edited here since it came from the region: refused with the reason, nothing has changed."""
     case, _ = confirmed(world)
