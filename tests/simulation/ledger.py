@@ -57,6 +57,13 @@ class Ledger:
             if name not in before or before[name] != value:
                 fields.setdefault(name, []).append(Edit(step=self.steps, value=value, before=before.get(name)))
 
+    def copy(self, side: str, stream: Stream, record: object, copy: object) -> None:
+        """``copy`` stands for what ``record`` was until now; both have the same history from here on."""
+        key, to = (side, stream, str(record)), (side, stream, str(copy))
+        self.edits[to] = {name: list(edits) for name, edits in self.edits.get(key, {}).items()}
+        if key in self.made:
+            self.made.add(to)
+
     def remove(self, side: str, stream: Stream, record: object, before: Mapping[str, Any]) -> None:
         self.steps += 1
         self.removed[side, stream, str(record)] = Removal(step=self.steps, before=dict(before))

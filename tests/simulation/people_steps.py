@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+
 from sync_service.domain.actions import DELETE_KINDS
 from sync_service.domain.conflicts import Choice, Conflict, Side
 from sync_service.domain.errors import DecisionError, SyncError
@@ -10,7 +15,9 @@ from sync_service.domain.matches import MatchState
 from sync_service.domain.releases import OPEN_STATES, ReleaseState, StepKind
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_quarantine, decide_releases, resolve, undo
+from tests.simulation.ledger import LOCAL
 from tests.simulation.state import History
+from tests.unit.engine.world import normalise
 
 
 def resolves(history: History) -> None:
@@ -63,13 +70,37 @@ def matches(history: History) -> None:
                 history.say(f"person rejects match {case.case_id}")
         elif answered and history.random.random() < 0.3:
             case = history.random.choice(answered)
-            decide_matches.undo(desk, case.case_id)
+            with separating(history):
+                decide_matches.undo(desk, case.case_id)
             history.say(f"person undoes match {case.case_id}")
         elif history.random.random() < 0.2 and (row := history.row(Stream.STUDENTS)):
-            decide_matches.unlink(desk, Stream.STUDENTS, LocalId(row["id"]))
+            with separating(history):
+                decide_matches.unlink(desk, Stream.STUDENTS, LocalId(row["id"]))
             history.say(f"person unlinks student {row['id']}")
     except DecisionError as error:
         history.say(f"decision refused: {error}")
+
+
+@contextmanager
+def separating(history: History) -> Iterator[None]:
+    """Whoever separates a card from its record deletes what was sent from rows of that card: its link goes over to
+    an id without a row (engine/separate.py), while the row begins anew. To the ledger that is a copy of the row,
+    entered and deleted here by somebody who saw what the row says. Nothing else is excused: what the region has
+    edited since is still to be asked about, and the row itself still has all its edits."""
+    before = _locals(history)
+    yield
+    for link, (stream, local_id) in _locals(history).items():
+        if (former := before.get(link, (stream, local_id))[1]) != local_id:
+            row = next(row for row in history.world.rows(stream.value) if row["id"] == former)
+            history.ledger.copy(LOCAL, stream, former, local_id)
+            history.ledger.remove(LOCAL, stream, local_id, normalise(stream, row))
+            history.say(f"what was sent from {stream.value} {former} is deleted as {local_id}")
+
+
+def _locals(history: History) -> dict[int, tuple[Stream, int]]:
+    with history.world.db.engine.connect() as connection:
+        found = connection.execute(text("SELECT id, stream, local_id FROM links"))
+        return {link: (Stream(stream), local_id) for link, stream, local_id in found}
 
 
 def works_on_releases(history: History) -> None:
