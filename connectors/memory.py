@@ -120,7 +120,7 @@ class MemoryRemote:
             [
                 (remote_id, item)
                 for remote_id, item in self.region.items[stream].items()
-                if not item.deleted and (item.client_ref in refs or any(_bears(item, key) for key in wanted))
+                if item.client_ref in refs or (not item.deleted and any(_bears(item, key) for key in wanted))
             ],
         )
 

@@ -158,7 +158,8 @@ class RemoteSystem(Protocol):
         ...
 
     def find(self, stream: Stream, *, client_refs: Sequence[str] = (), keys: Sequence[Values] = ()) -> Found:
-        """Live records with one of these client references, or one of these natural keys (regional ids in them)."""
+        """Records with one of these client references, tombstones included, and live ones with one of these natural
+        keys (regional ids in them)."""
         ...
 
     def write(self, stream: Stream, items: Sequence[WriteItem], *, key: str) -> list[WriteResult]:

@@ -53,7 +53,9 @@ def _by_client_ref(cycle: Cycle, attempt: Attempt) -> dict[str, RemoteRecord]:
     if not creates:
         return {}
     answer = cycle.remote.find(attempt.stream, client_refs=[item.client_ref for item in creates])
-    found = {r.client_ref: r for r in answer.records if r.client_ref}
+    # A live record before a tombstone: one reference may have been created again by hand.
+    newest = sorted(answer.records, key=lambda r: not r.deleted)
+    found = {r.client_ref: r for r in newest if r.client_ref}
     lost = [item for item in creates if item.client_ref not in found]
     if lost and attempt.stream in KEYED:
         found.update(_by_natural_key(cycle, attempt.stream, lost))
@@ -103,7 +105,8 @@ def _judge(
             remote_id=record.remote_id if record else item.remote_id,
             version=record.version if record else item.version,
             change_version=record.change_version if record else None,
-            stored=record if record and not record.deleted else None,
+            # A create that somebody has deleted since was carried out: its tombstone is the region's next word.
+            stored=record if record and (item.op == "create" or not record.deleted) else None,
         )
     # Not done: what is known of the record is planned like any news, then the entry is due again.
     status = WriteStatus.NOT_DONE if record is None else WriteStatus.STALE

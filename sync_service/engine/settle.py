@@ -50,6 +50,7 @@ class _Settlement:
     removed: list[int] = field(default_factory=list)
     quarantine: list[QuarantineItem] = field(default_factory=list)
     reread: list[RemoteRecord] = field(default_factory=list)
+    ended: list[RemoteRecord] = field(default_factory=list)  # what we created and somebody has deleted since
     matches: dict[RemoteId, Match] = field(default_factory=dict)
     not_released: list[LocalId] = field(default_factory=list)
     crowded: list[AttemptItem] = field(default_factory=list)  # marks whose place in the cell is another mark's
@@ -83,12 +84,13 @@ def settle(
         uow.conflicts.save(settlement.standing)
         count_sent(cycle, uow, stream, [ack.item for ack in settlement.acks])
         near_misses = _apply_acks(cycle, uow, stream, settlement.acks, undone)
-        if settlement.reread and news:
+        reread = [*(settlement.reread if news else ()), *settlement.ended]
+        if reread:
             page = load_page(
                 uow,
                 cycle.policies,
                 stream,
-                settlement.reread,
+                reread,
                 normalise=cycle.normalise,
                 matches=settlement.matches,
             )
@@ -123,7 +125,7 @@ def _judge(
     linked = uow.links.by_remote(attempt.stream, list(fresh))
     rows = canonical(cycle.normalise, attempt.stream, uow.staging.rows(attempt.stream, list(found)) if fresh else {})
     settlement = _Settlement()
-    stored = [result.stored for result in results if result.stored is not None]
+    stored = [result.stored for result in results if result.stored is not None and not result.stored.deleted]
     parents = parents_of(uow, SPECS[attempt.stream], stored)
     orphans = [i.values for i, r in zip(attempt.items, results, strict=True) if r.code == UNKNOWN_REFERENCE]
     refused = parent_remote_ids(uow, SPECS[attempt.stream], orphans) if orphans else {}
@@ -134,6 +136,9 @@ def _judge(
             continue
         match result.status:
             case WriteStatus.DONE:
+                if result.stored is not None and result.stored.deleted:
+                    settlement.ended.append(result.stored)
+                    result = replace(result, stored=None)
                 settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
                 settlement.acked += 1
                 _finish(settlement, entry)

@@ -236,14 +236,16 @@ class TestLookUps:
         assert {record.remote_id: record.deleted for record in found.records} == {live: False, gone: True}
         assert found.rejects == ()
 
-    def test_find_by_client_reference_returns_live_records_only(self, world: World) -> None:
+    def test_find_by_client_reference_shows_tombstones(self, world: World) -> None:
+        """A create whose answer was lost, and whose record was deleted meanwhile, has been carried out all the same."""
         kept = world.create_by_write(Stream.MARKS, world.mark(), ref="mine-1")
         gone = world.create_by_write(Stream.MARKS, world.mark(position=2), ref="mine-2")
         assert kept.remote_id
         assert gone.remote_id
         world.delete(Stream.MARKS, gone.remote_id)
         found = world.remote.find(Stream.MARKS, client_refs=["mine-1", "mine-2", "mine-3"])
-        assert [(record.remote_id, record.client_ref) for record in found.records] == [(kept.remote_id, "mine-1")]
+        shown = {record.remote_id: (record.client_ref, record.deleted) for record in found.records}
+        assert shown == {kept.remote_id: ("mine-1", False), gone.remote_id: ("mine-2", True)}
 
     def test_find_by_natural_key_returns_every_record_of_the_cell(self, world: World) -> None:
         ids = {world.create(Stream.MARKS, world.mark(position=place)) for place in (1, 2)}

@@ -244,6 +244,8 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
     local = history.ledger.last(LOCAL, thing.stream, thing.locals)
     remote = history.ledger.last(GIS, thing.stream, thing.remotes)
     final = normalise(thing.stream, row)
+    known = (history.ledger.former.get((LOCAL, thing.stream, record)) for record in thing.locals)
+    former = {LOCAL: set[str](), GIS: {record for record in known if record is not None}}
     for name in sorted({*local, *remote}):
         policy = _asked_about(thing.stream, name)
         if policy is None or _undecided(policy, cases):
@@ -253,7 +255,7 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
             if edit is None or _same(history, policy, final[name], edit.value):
                 continue
             other = GIS if side == LOCAL else LOCAL
-            seen = history.ledger.saw(other, thing.stream, thing.of(other), name, edit)
+            seen = history.ledger.saw(other, thing.stream, thing.of(other) | former[other], name, edit)
             if any(_same(history, policy, edit.value, value) for value in seen):
                 continue  # the other side had this value in sight and replaced it
             if any(r.step > edit.step for r in history.ledger.removals(side, thing.stream, thing.of(side))):

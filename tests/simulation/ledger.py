@@ -40,6 +40,7 @@ class Ledger:
     edits: dict[Key, dict[str, list[Edit]]] = field(default_factory=dict)
     made: set[Key] = field(default_factory=set)
     removed: dict[Key, Removal] = field(default_factory=dict)
+    former: dict[Key, str] = field(default_factory=dict)  # of a row: the record it stood for before it began anew
     steps: int = 0
 
     def create(self, side: str, stream: Stream, record: object, values: Mapping[str, Any]) -> None:
@@ -57,12 +58,14 @@ class Ledger:
             if name not in before or before[name] != value:
                 fields.setdefault(name, []).append(Edit(step=self.steps, value=value, before=before.get(name)))
 
-    def copy(self, side: str, stream: Stream, record: object, copy: object) -> None:
-        """``copy`` stands for what ``record`` was until now; both have the same history from here on."""
+    def begin_anew(self, side: str, stream: Stream, record: object, copy: object, other: object) -> None:
+        """``copy`` stands for what ``record`` was until now, the counterpart of ``other``; the edits up to here
+        belong to both. What the other side replaced in ``other``, it had in sight."""
         key, to = (side, stream, str(record)), (side, stream, str(copy))
         self.edits[to] = {name: list(edits) for name, edits in self.edits.get(key, {}).items()}
         if key in self.made:
             self.made.add(to)
+        self.former[key] = str(other)
 
     def remove(self, side: str, stream: Stream, record: object, before: Mapping[str, Any]) -> None:
         self.steps += 1

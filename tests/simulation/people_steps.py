@@ -87,20 +87,20 @@ def separating(history: History) -> Iterator[None]:
     an id without a row (engine/separate.py), while the row begins anew. To the ledger that is a copy of the row,
     entered and deleted here by somebody who saw what the row says. Nothing else is excused: what the region has
     edited since is still to be asked about, and the row itself still has all its edits."""
-    before = _locals(history)
+    before = _ends(history)
     yield
-    for link, (stream, local_id) in _locals(history).items():
-        if (former := before.get(link, (stream, local_id))[1]) != local_id:
+    for link, (stream, local_id, remote_id) in _ends(history).items():
+        if link in before and (former := before[link][1]) != local_id:
             row = next(row for row in history.world.rows(stream.value) if row["id"] == former)
-            history.ledger.copy(LOCAL, stream, former, local_id)
+            history.ledger.begin_anew(LOCAL, stream, former, local_id, remote_id)
             history.ledger.remove(LOCAL, stream, local_id, normalise(stream, row))
             history.say(f"what was sent from {stream.value} {former} is deleted as {local_id}")
 
 
-def _locals(history: History) -> dict[int, tuple[Stream, int]]:
+def _ends(history: History) -> dict[int, tuple[Stream, int, str]]:
     with history.world.db.engine.connect() as connection:
-        found = connection.execute(text("SELECT id, stream, local_id FROM links"))
-        return {link: (Stream(stream), local_id) for link, stream, local_id in found}
+        found = connection.execute(text("SELECT id, stream, local_id, remote_id FROM links"))
+        return {link: (Stream(stream), local_id, remote_id) for link, stream, local_id, remote_id in found}
 
 
 def works_on_releases(history: History) -> None:

@@ -73,8 +73,8 @@ class Shelf:
         return None if entry is None or entry.deleted else entry
 
     def by_client_ref(self, client_ref: str) -> list[Entry]:
-        """Live items that were created with this client reference."""
-        return [entry for entry in self._refs.get(client_ref, ()) if not entry.deleted]
+        """Items that were created with this client reference, tombstones included."""
+        return list(self._refs.get(client_ref, ()))
 
     def by_key(self, names: tuple[str, ...], item: Json) -> list[Entry]:
         """Live items whose key ``names`` equals that of ``item``."""

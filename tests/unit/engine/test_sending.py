@@ -44,6 +44,29 @@ def test_a_create_whose_answer_was_lost_is_not_made_twice(world: World) -> None:
     assert world.count("outbox") == 0
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_create_that_was_deleted_there_before_it_was_read_back_is_not_made_again(
+    world: World, edited: bool
+) -> None:
+    """Its tombstone is found by the client reference: the region's deletion counts like any other, and an edit
+    made here meanwhile makes it a question."""
+    seeded(world)
+    row = new_mark(world)
+    world.remote.fail_next(OutcomeUnknown("lost"), after_commit=True)
+    world.remote.fail_next(TransientError("503"), call="find")
+    world.sync()
+    (made,) = [i for i, mark in world.remote.records(Stream.MARKS).items() if mark["value"] == "3"]
+    world.remote.delete(Stream.MARKS, made)
+    if edited:
+        world.update("marks", row, value="2")
+    for _ in range(3):
+        world.sync()
+    assert values(world) == ["5"]
+    assert (row in [mark["id"] for mark in world.rows("marks")]) is edited
+    assert [case["kind"] for case in world.rows("conflicts")] == ["deleted_in_region"] * edited
+    assert [entry["state"] for entry in world.rows("outbox")] == ["waiting"] * edited
+
+
 def test_a_create_that_never_arrived_is_sent_anew(world: World) -> None:
     seeded(world)
     new_mark(world)
