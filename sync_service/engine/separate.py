@@ -31,6 +31,7 @@ from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream, children_of
 from sync_service.engine.decisions import Desk, journal
 from sync_service.engine.departing import parent_remote_ids
+from sync_service.engine.discarding import DISCARDED
 from sync_service.engine.loading import canonical
 from sync_service.engine.stores import UnitOfWork
 
@@ -48,6 +49,7 @@ class _Children:
     born_there: list[LocalId] = field(default_factory=list)
     matched: list[LocalId] = field(default_factory=list)
     sent: list[LocalId] = field(default_factory=list)
+    news: dict[RemoteId, RemoteRecord] = field(default_factory=dict)  # set aside since the base: newer than it
 
     def given_back(self) -> dict[LocalId, Link]:
         """Links of records that are the region's own."""
@@ -64,11 +66,14 @@ def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> 
     if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
         raise DecisionError(f"{stream.value} {local_id}: карточка сейчас отправляется. Повторите через минуту.")
     children = _children(desk, uow, stream, local_id)
+    parked = uow.inbox.parked(stream, remote_ids=[link.remote_id])
+    if any(one.reason == "held" or one.record.deleted for one in parked):
+        raise DecisionError(f"{stream.value} {local_id}: изменение карточки в ГИС ждёт решения. Сначала holds list.")
     _check(desk, uow, children, f"{stream.value} {local_id}")
     for found in children:
         _send_back(desk, uow, found, f"{stream.value}:{link.remote_id}", f"unlink:{stream.value}:{local_id}")
     conflict = uow.conflicts.open_for([link.link_id]).get(link.link_id)
-    record = last_seen(stream, link, conflict).record
+    record = parked[0].record if parked else last_seen(stream, link, conflict).record
     if conflict is not None:
         uow.conflicts.save([replace(conflict, state=ConflictState.CONVERGED)])  # there is nothing to compare any more
     row = _as_before(desk, uow, stream, link)
@@ -123,13 +128,22 @@ def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) ->
         fields = desk.policies[found.stream].by_field
         entries = uow.outbox.by_local(found.stream, found.links)
         cases = uow.conflicts.open_for([link.link_id for link in found.links.values()])
+        ids = [link.remote_id for link in found.links.values()]
+        parked = {one.record.remote_id: one for one in uow.inbox.parked(found.stream, remote_ids=ids)}
+        found.news = {remote_id: one.record for remote_id, one in parked.items()}
         for local_id, link in found.links.items():
             row, entry = found.rows[local_id], entries.get(local_id)
             edited = any(row.get(name) != link.base.local.get(name) for name in fields)
+            aside = parked.get(link.remote_id)
+            kept = aside is not None and aside.reason == DISCARDED  # a person knows of the change, and left it there
             if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
                 reasons["сейчас отправляются", found.stream] += 1
             elif link.link_id in cases:
                 reasons["ждут решения (conflicts list)", found.stream] += 1
+            elif aside is not None and not kept and (aside.reason == "held" or aside.record.deleted):
+                reasons["изменены или удалены в ГИС и ждут решения (holds list)", found.stream] += 1
+            elif kept and aside is not None and aside.record.deleted:
+                found.matched.append(local_id)  # the region has no such record any more, the card keeps its row
             elif link.evidence in BORN_THERE and edited:
                 reasons["изменены в школе с тех пор, как пришли из ГИС", found.stream] += 1
             elif link.evidence in BORN_THERE:
@@ -148,16 +162,13 @@ def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, ca
     spec = SPECS[found.stream]
     given_back = found.given_back()
     parents = parent_remote_ids(uow, spec, [link.base.remote for link in given_back.values()])
-    uow.inbox.park(
-        [
-            Parked(
-                record=_record(found.stream, link, to_remote_references(spec, link.base.remote, parents)),
-                reason="parent",
-                waits_for=waits_for,
-            )
-            for link in given_back.values()
-        ]
-    )
+    records = [
+        found.news.get(link.remote_id)
+        or _record(found.stream, link, to_remote_references(spec, link.base.remote, parents))
+        for link in given_back.values()
+    ]
+    uow.inbox.remove(found.stream, [record.remote_id for record in records if record.deleted])
+    uow.inbox.park([Parked(record=r, reason="parent", waits_for=waits_for) for r in records if not r.deleted])
     uow.links.update([_closed(link) for link in given_back.values()])
     entries = uow.outbox.by_local(found.stream, found.born_there)
     uow.outbox.remove([entry.entry_id for entry in entries.values()])

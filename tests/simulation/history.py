@@ -13,18 +13,26 @@ from datetime import timedelta
 from typing import Any
 
 from sync_service.domain.errors import SyncError
+from sync_service.domain.guards import Limit, Limits
 from sync_service.domain.streams import BOTH_WAYS
+from tests.simulation import hold_steps as holds
 from tests.simulation import machine_steps as machine
 from tests.simulation import people_steps as people
 from tests.simulation import region_steps as region
+from tests.simulation import resync_steps as resync
 from tests.simulation import school_steps as school
 from tests.simulation.databases import Place
 from tests.simulation.invariants import problems_of
+from tests.simulation.ledger import Ledger
+from tests.simulation.listening import ListeningRemote
 from tests.simulation.state import History
 from tests.unit.engine.world import FixedClock, World, furnish, world_on
 
 STEPS = 50
 CLEAN_CYCLES = 2
+ROUNDS = 4  # of people's decisions about holds, each of which may let the next ones be seen
+# In a school of five pupils the limits of an installation are never met.
+NARROW = Limits(deletes=Limit(1, 2.0), creates=Limit(2, 10.0), updates=Limit(2, 20.0))
 DATES = ("2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19")
 SHOWN = 90  # entries of the log that a failure shows
 
@@ -58,13 +66,19 @@ EDITS: tuple[tuple[int, Step], ...] = (
     (1, region.changes_final_mark),
     (2, region.releases),
     (1, region.bumps),
+    (2, school.deletes_many),
+    (2, school.edits_many),
+    (2, region.deletes_many),
+    (2, region.edits_many),
 )
 DECISIONS: tuple[tuple[int, Step], ...] = (
     (5, people.resolves),
     (2, people.undoes),
     (3, people.matches),
     (2, people.works_on_releases),
-    (1, people.retries_quarantine),
+    (2, people.works_on_quarantine),
+    (5, holds.decides_hold),
+    (2, holds.takes_hold_back),
 )
 
 
@@ -82,6 +96,10 @@ MACHINES: tuple[tuple[int, Step], ...] = (
     (2, machine.time_passes),
     (1, machine.reads_again),
     (1, machine.region_forgets),
+    (1, machine.compares),
+    (1, machine.deaf_journal),
+    (1, resync.plans),
+    (2, resync.applies),
 )
 EVERYTHING = (*EDITS, *DECISIONS, *MACHINES)
 _WEIGHTS = [weight for weight, _ in EVERYTHING]
@@ -97,11 +115,17 @@ def begin(seed: int, place: Place) -> History:
     def reopen() -> None:
         world.db = place.reopen(world.db, clock.now)
 
-    world.remote.page_size = 3
-    chance = random.Random(seed)
-    timetable = furnish(world.remote, dates=DATES)
-    history = History(seed=seed, world=world, timetable=timetable, random=chance, reopen=reopen)
+    chance, ledger = random.Random(seed), Ledger()
+    remote = ListeningRemote(clock, ledger, page_size=3)
+    world.remote = remote
+    timetable = furnish(remote, dates=DATES)
+    history = History(
+        seed=seed, world=world, remote=remote, timetable=timetable, random=chance, reopen=reopen, ledger=ledger
+    )
     history.normalising = seed % 4 == 3
+    history.attended = chance.random() < 0.3
+    if chance.random() < 0.5:
+        world.limits = NARROW
     if history.normalising:
         world.remote.rewrite = history.stored
     for _ in range(3):
@@ -115,10 +139,19 @@ def step(history: History) -> None:
 
 
 def settle(history: History) -> None:
-    """The faults stop and two clean cycles run; the third must write nothing on either side."""
+    """The faults stop and two clean cycles run; the third must write nothing on either side. What the guard holds in
+    them is decided by people, and two clean cycles run from there."""
     machine.heal(history)
-    for _ in range(CLEAN_CYCLES):
-        _clean_cycle(history)
+    if history.unnoticed:
+        machine.compares_everything(history)
+    for _ in range(ROUNDS):
+        for _ in range(CLEAN_CYCLES):
+            _clean_cycle(history)
+        if not holds.undecided(history):
+            break
+        holds.decide_all(history)
+    else:
+        raise AssertionError(_told(history, [f"still holding after {ROUNDS} rounds of decisions"]))
     before = _both_sides(history.world)
     _clean_cycle(history)
     assert _both_sides(history.world) == before, _told(history, [f"still writing after {CLEAN_CYCLES} clean cycles"])

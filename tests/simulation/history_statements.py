@@ -129,11 +129,8 @@ def statement_06(seeds: Iterable[int], databases: Databases) -> int:
 
 
 def _read_from_the_start(history: History) -> None:
-    settled = [stream for stream in BOTH_WAYS if not machine.unread_deletions(history, stream)]
-    with history.world.db.write(history.world.school.school_id) as uow:
-        for stream in settled:
-            uow.cursors.reset(stream)
-        uow.commit()
+    for stream in BOTH_WAYS:
+        history.world.fingerprints[stream] = f"table {history.number()}"
 
 
 class _MovingRemote(MemoryRemote):

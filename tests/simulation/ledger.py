@@ -41,6 +41,10 @@ class Ledger:
     made: set[Key] = field(default_factory=set)
     removed: dict[Key, Removal] = field(default_factory=dict)
     former: dict[Key, str] = field(default_factory=dict)  # of a row: the record it stood for before it began anew
+    # Stream, row, field → what either side holds since a person said that both keep it (a discarded update).
+    apart: dict[tuple[Stream, str, str], tuple[Any, Any]] = field(default_factory=dict)
+    # Regional records → the steps after which an answer about them was lost.
+    unheard: dict[tuple[Stream, str], list[int]] = field(default_factory=dict)
     steps: int = 0
 
     def create(self, side: str, stream: Stream, record: object, values: Mapping[str, Any]) -> None:
@@ -93,6 +97,17 @@ class Ledger:
             for earlier in self.edits.get((side, stream, record), {}).get(name, ())
             if earlier.step < edit.step
         )
+
+    def kept_apart(self, stream: Stream, rows: set[str], name: str, value: Any) -> bool:
+        """Whether a person, asked about too many changes, left this value on its side."""
+        return any(value in self.apart.get((stream, row, name), ()) for row in rows)
+
+    def lose_answer(self, stream: Stream, record: str) -> None:
+        self.unheard.setdefault((stream, record), []).append(self.steps)
+
+    def unheard_between(self, stream: Stream, records: set[str], first: int, last: int) -> bool:
+        """Whether the answer to a write to one of these records was lost between two edits."""
+        return any(first <= step <= last for record in records for step in self.unheard.get((stream, record), ()))
 
     def removals(self, side: str, stream: Stream, records: set[str]) -> list[Removal]:
         keys = ((side, stream, record) for record in records)

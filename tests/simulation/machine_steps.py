@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
 
 from sync_service.domain.errors import OutcomeUnknown, RateLimited, TransientError
 from sync_service.domain.streams import BOTH_WAYS, Stream
+from sync_service.engine.due import ask_for_comparison
+from tests.simulation.school_steps import card_edit
 from tests.simulation.state import Crash, History
+from tests.unit.engine.drift import without_triggers
 
 BETWEEN_TRANSACTIONS = (".after_commit", ".before_send", ".after_send", ".read_back")
 
@@ -50,7 +56,7 @@ def heal(history: History) -> None:
 
 
 def cycle(history: History) -> None:
-    report = history.world.sync()
+    report = history.world.sync(probe=history.remote.passes, attended=history.attended)
     history.reports.append(report)
     history.say(f"cycle: {report.status.value} {report.error or ''}")
 
@@ -61,16 +67,17 @@ def crashing_cycle(history: History) -> None:
 
     def probe(point: str) -> None:
         nonlocal left
+        history.remote.passes(point)
         left -= 1
         if left < 0:
             history.say(f"crash at {point}")
             raise Crash(point)
 
     try:
-        report = history.world.sync(probe=probe)
+        report = history.world.sync(probe=probe, attended=history.attended)
         history.reports.append(report)
     except Crash:
-        history.reopen()
+        history.dies()
 
 
 def busy_cycle(history: History, steps: Sequence[Callable[[History], None]]) -> None:
@@ -79,22 +86,16 @@ def busy_cycle(history: History, steps: Sequence[Callable[[History], None]]) -> 
 
     def probe(point: str) -> None:
         nonlocal left
+        history.remote.passes(point)
         if point.endswith(BETWEEN_TRANSACTIONS):
             left -= 1
             if left == -1:
                 history.say(f"meanwhile, at {point}:")
                 step(history)
 
-    report = history.world.sync(probe=probe)
+    report = history.world.sync(probe=probe, attended=history.attended)
     history.reports.append(report)
     history.say(f"busy cycle: {report.status.value} {report.error or ''}")
-
-
-def unread_deletions(history: History, stream: Stream) -> bool:
-    """Whether the region has told of a deletion we have not read: a first reading would not hear of it."""
-    gone = list(history.world.remote.records(stream, deleted=True))
-    with history.world.db.read(history.world.school.school_id) as uow:
-        return bool(uow.links.by_remote(stream, gone))
 
 
 def restarts(history: History) -> None:
@@ -110,20 +111,55 @@ def time_passes(history: History) -> None:
 
 
 def reads_again(history: History) -> None:
-    """Every page of a stream is delivered once more, as after an expired position."""
+    """Another mapping table: every page of a stream is delivered once more, and nothing deleted in that run."""
     stream = history.random.choice(BOTH_WAYS)
-    if unread_deletions(history, stream):
-        return
-    with history.world.db.write(history.world.school.school_id) as uow:
-        uow.cursors.reset(stream)
-        uow.commit()
-    history.say(f"{stream.value} is read again")
+    history.world.fingerprints[stream] = f"table {history.number()}"
+    history.say(f"{stream.value} is read again under another mapping")
 
 
 def region_forgets(history: History) -> None:
-    """The region drops its history of a stream: our position there is expired (410). Only while no deletion
-    waits to be read: one that nobody told of can be found by a comparison alone."""
+    """The region drops its history of a stream: our position there is expired (410), its tombstones are gone."""
     stream = history.random.choice(BOTH_WAYS)
-    if not unread_deletions(history, stream):
-        history.world.remote.compact(stream)
-        history.say(f"region forgets the history of {stream.value}")
+    history.world.remote.compact(stream)
+    history.say(f"region forgets the history of {stream.value}")
+
+
+def compares(history: History) -> None:
+    """A full comparison is due, as once a week, or because a person wants it."""
+    streams = history.random.sample(BOTH_WAYS, history.random.randint(1, len(BOTH_WAYS)))
+    world = history.world
+    ask_for_comparison(world.db, world.school.school_id, streams, world.clock.now())
+    history.say(f"comparison of {', '.join(stream.value for stream in streams)} is due")
+
+
+def compares_everything(history: History) -> None:
+    world = history.world
+    ask_for_comparison(world.db, world.school.school_id, BOTH_WAYS, world.clock.now())
+    history.say("comparison of everything is due")
+
+
+def deaf_journal(history: History) -> None:
+    """A trigger was missing while somebody wrote: only a full comparison can find the change."""
+    stream = history.random.choice((Stream.MARKS, Stream.ATTENDANCE, Stream.STUDENTS, Stream.FINAL_MARKS))
+    row = history.row(stream)
+    if row is None:
+        return
+    history.unnoticed = True
+    if stream is Stream.STUDENTS:
+        change: dict[str, Any] = card_edit(history)
+    elif stream is Stream.ATTENDANCE:
+        change = {"symbol": history.random.choice(("ОТ", "УП", "Б"))}
+    else:
+        change = {"value": history.random.choice("345")}
+    gone = stream is not Stream.STUDENTS and history.random.random() < 0.3
+    history.say("no trigger sees:")
+    with without_triggers(history.world) as connection:
+        if gone:
+            connection.execute(text(f"DELETE FROM {stream.value} WHERE id = :id"), {"id": row["id"]})
+        else:
+            sets = ", ".join(f"{name} = :{name}" for name in change)
+            connection.execute(text(f"UPDATE {stream.value} SET {sets} WHERE id = :id"), change | {"id": row["id"]})
+    if gone:
+        history.deleted(stream, row)
+    else:
+        history.updated(stream, row, change)

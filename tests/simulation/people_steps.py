@@ -124,12 +124,23 @@ def works_on_releases(history: History) -> None:
         history.say(f"decision refused: {error}")
 
 
-def retries_quarantine(history: History) -> None:
+def works_on_quarantine(history: History) -> None:
+    """Tries a record again, sets it aside until it changes, or takes that back."""
     with history.world.db.read(history.world.school.school_id) as uow:
-        items = uow.quarantine.items()
-    if item := history.one(items):
-        try:
-            decide_quarantine.retry(history.world.desk(), [item.item_id])
+        items, aside = uow.quarantine.items(), uow.quarantine.items(discarded=True)
+    desk, take_back = history.world.desk(), bool(aside) and history.random.random() < 0.4
+    item = history.one(aside if take_back else items)
+    if item is None:
+        return
+    try:
+        if take_back:
+            decide_quarantine.undo_discard(desk, [item.item_id])
+            history.say(f"person takes the discard of {item.item_id} back")
+        elif history.random.random() < 0.4:
+            decide_quarantine.discard(desk, [item.item_id])
+            history.say(f"person discards {item.item_id}")
+        else:
+            decide_quarantine.retry(desk, [item.item_id])
             history.say(f"person retries {item.item_id}")
-        except SyncError as error:
-            history.say(f"retry refused: {error}")
+    except SyncError as error:
+        history.say(f"quarantine: {error}")

@@ -94,6 +94,24 @@ def changes_final_mark(history: History) -> None:
         history.region_edit(Stream.FINAL_MARKS, mark, value=history.random.choice(("3", "4", "5", "осв")))
 
 
+def deletes_many(history: History) -> None:
+    """A regional user clears a journal."""
+    stream = history.random.choice((Stream.MARKS, Stream.ATTENDANCE))
+    for record in list(history.world.remote.records(stream)):
+        if history.random.random() < 0.8:
+            history.region_delete(stream, record)
+
+
+def edits_many(history: History) -> None:
+    """The region spells something anew, for everybody."""
+    if history.random.random() < 0.5:
+        for record in list(history.world.remote.records(Stream.MARKS)):
+            history.region_edit(Stream.MARKS, record, comment=f"устно {record}")
+    else:
+        for record in list(history.world.remote.records(Stream.STUDENTS)):
+            history.region_edit(Stream.STUDENTS, record, phone=f"+7903{history.number():07d}")
+
+
 def releases(history: History) -> None:
     """The other school enters the departure of somebody who has arrived here."""
     region = history.world.remote.region

@@ -116,7 +116,8 @@ def moves_student(history: History) -> None:
     number = history.number()
     order = {"date": "2026-11-19", "order_number": f"{number}-д", "order_date": "2026-11-19"}
     if history.random.random() < 0.3:
-        there = {"kind": "departure", "destination_name": "Лицей № 9"}
+        # Without a destination a departure cannot leave: it goes into the quarantine until somebody enters one.
+        there = {"kind": "departure", "destination_name": history.random.choice(("Лицей № 9", "Лицей № 9", None))}
         history.insert(Stream.MOVEMENTS, student_id=student["id"], **there, **order)
     elif klass := history.row(Stream.CLASSES):
         history.insert(
@@ -126,7 +127,10 @@ def moves_student(history: History) -> None:
 
 def edits_movement(history: History) -> None:
     if row := history.row(Stream.MOVEMENTS):
-        history.update(Stream.MOVEMENTS, row, order_date=history.random.choice(("2026-11-16", "2026-11-17")))
+        if row["kind"] == "departure" and row["destination_name"] is None:
+            history.update(Stream.MOVEMENTS, row, destination_name="Лицей № 7")
+        else:
+            history.update(Stream.MOVEMENTS, row, order_date=history.random.choice(("2026-11-16", "2026-11-17")))
 
 
 def deletes_movement(history: History) -> None:
@@ -173,6 +177,24 @@ def final_mark(history: History) -> None:
             return
     cell = {"student_id": student["id"], "subject_id": subject["id"], "period_id": period["id"]}
     history.insert(Stream.FINAL_MARKS, **cell, kind="period", value=value)
+
+
+def deletes_many(history: History) -> None:
+    """Another program clears a table, or half of it."""
+    stream = history.random.choice((Stream.MARKS, Stream.ATTENDANCE))
+    for row in history.world.rows(stream.value):
+        if history.random.random() < 0.8:
+            history.delete(stream, row)
+
+
+def edits_many(history: History) -> None:
+    """A spelling is put right everywhere at once."""
+    if history.random.random() < 0.5:
+        for row in history.world.rows("marks"):
+            history.update(Stream.MARKS, row, comment=f"контрольная {row['id']}")
+    else:
+        for row in history.world.rows("students"):
+            history.update(Stream.STUDENTS, row, email=f"{row['id']}@example.ru")
 
 
 def imports(history: History) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from connectors.pagination import Place
 from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunReport
 from sync_service.domain.streams import Stream
 from tests.simulation.ledger import GIS, LOCAL, Ledger
+from tests.simulation.listening import ListeningRemote
 from tests.unit.engine.world import Timetable, World, normalise
 
 T = TypeVar("T")
@@ -28,14 +28,18 @@ class History:
 
     seed: int
     world: World
+    remote: ListeningRemote
     timetable: Timetable
     random: random.Random
     reopen: Callable[[], None]
+    ledger: Ledger
     log: list[str] = field(default_factory=list)
     reports: list[RunReport] = field(default_factory=list)
-    ledger: Ledger = field(default_factory=Ledger)
     serial: int = 0
     normalising: bool = False  # the region spells addresses its own way
+    attended: bool = False  # a person starts the runs and sees what they say
+    unnoticed: bool = False  # something was changed that only a full comparison can find
+    plan: int | None = None  # the latest plan of a resync
 
     def say(self, text: str) -> None:
         self.log.append(text)
@@ -54,6 +58,11 @@ class History:
     def stored(self, stream: Stream, values: Values) -> Values:
         return {name: self.rewritten(value) for name, value in values.items()}
 
+    def dies(self) -> None:
+        """The process is gone, and started anew."""
+        self.remote.process_dies()
+        self.reopen()
+
     # the school: another program that writes SQL
 
     def row(self, stream: Stream) -> dict[str, Any] | None:
@@ -67,11 +76,17 @@ class History:
 
     def update(self, stream: Stream, row: dict[str, Any], **values: Any) -> None:
         self.world.update(stream.value, row["id"], **values)
+        self.updated(stream, row, values)
+
+    def updated(self, stream: Stream, row: dict[str, Any], values: dict[str, Any]) -> None:
         self.ledger.change(LOCAL, stream, row["id"], values, normalise(stream, row))
         self.say(f"school sets {values} of {stream.value} {row['id']}")
 
     def delete(self, stream: Stream, row: dict[str, Any]) -> None:
         self.world.delete(stream.value, row["id"])
+        self.deleted(stream, row)
+
+    def deleted(self, stream: Stream, row: dict[str, Any]) -> None:
         self.ledger.remove(LOCAL, stream, row["id"], normalise(stream, row))
         self.say(f"school deletes {stream.value} {row['id']}")
 
@@ -93,15 +108,6 @@ class History:
         self.say(f"region sets {values} of {record}")
 
     def region_delete(self, stream: Stream, record: RemoteId) -> None:
-        """Not while the stream is about to be compared as a whole: that reading would not list the deletion.
-        Nor of a record we have sent and not heard of yet: reading back finds live records only, and would send
-        it again (a known limit, docs/reliability.md)."""
-        region = self.world.remote.region
-        with self.world.db.read(self.world.school.school_id) as uow:
-            low = Place.parse(uow.cursors.get(stream)).low
-            unheard = region.items[stream][record].client_ref and not uow.links.by_remote(stream, [record])
-        if low < region.oldest[stream] or unheard:
-            return
         self.ledger.remove(GIS, stream, record, self.world.remote.region.items[stream][record].values)
         self.world.remote.delete(stream, record)
         self.say(f"region deletes {record}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sync_service.domain.errors import DecisionError
+from sync_service.domain.guards import Limit, Limits
 from sync_service.domain.links import LocalId
+from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine import decide_matches
+from sync_service.engine import decide_holds, decide_matches
 from tests.unit.engine.test_stale_decisions import a_mark, live_links
 from tests.unit.engine.world import PUPIL, World, furnish
 
@@ -91,6 +93,24 @@ def test_an_absence_the_region_had_entered_before_ours_is_not_taken_from_it(worl
     assert len(world.remote.records(Stream.ATTENDANCE)) == 1
     assert [absence["id"] for absence in world.rows("attendance") if absence["student_id"] == card] == [row]
     assert len(world.rows("attendance")) == 2
+
+
+def test_what_the_guard_has_set_aside_goes_to_the_other_pupil_as_the_region_has_it(world: World) -> None:
+    """Changes of her marks that are held must be decided first; discarded ones are hers, not the card's."""
+    case, card = confirmed(world)
+    world.limits = Limits(updates=Limit(1, 1.0))
+    for mark in world.remote.records(Stream.MARKS):
+        world.remote.edit(Stream.MARKS, mark, comment="устно")
+    assert world.sync().status is RunStatus.HELD
+    with pytest.raises(DecisionError, match="ждут решения"):
+        decide_matches.undo(world.desk(), case)
+    decide_holds.discard(world.desk(), world.rows("holds")[0]["id"])
+    decide_matches.undo(world.desk(), case)
+    world.limits = Limits()
+    for _ in range(2):
+        world.sync()
+    found = sorted((row["student_id"] == card, row["comment"]) for row in world.rows("marks"))
+    assert found == [(False, "устно"), (False, "устно"), (True, None)]
 
 
 def test_nothing_is_separated_that_somebody_would_miss(world: World) -> None:
