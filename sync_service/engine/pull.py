@@ -27,6 +27,7 @@ from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, Stre
 from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
+from sync_service.engine.discarding import DISCARDED
 from sync_service.engine.due import mark_due
 from sync_service.engine.guarding import count, open_gate, release_covers, sift
 from sync_service.engine.guarding_pull import candidate, candidates, let_pass, plan_without, put_on_hold
@@ -142,8 +143,10 @@ def _apply_pages(
         for page in pages:
             failed = [(reject.remote_id or reject.payload, reject.signature) for reject in page.rejects]
             brake(cycle, stream, "pull", failed, of=len(page.records) + len(page.rejects))
-            loaded = load_page(uow, cycle.policies, stream, page.records, normalise=cycle.normalise)
+            records = _not_discarded(uow, stream, page.records) if page.full else page.records
+            loaded = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise)
             actions, kinds = let_pass(loaded, plan_page(loaded), standing, careful=careful)
+            actions.outcomes[Outcome.UNCHANGED] += len(page.records) - len(records)
             actions.quarantine.extend(cycle.marked(rejected(reject) for reject in page.rejects))
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             planned.append(actions)
@@ -158,6 +161,16 @@ def _apply_pages(
     for actions in planned:
         cycle.tally.pulled(actions)
     cycle.tally.rejected(stream, sum(len(page.rejects) for page in pages))
+
+
+def _not_discarded(uow: UnitOfWork, stream: Stream, records: Sequence[RemoteRecord]) -> list[RemoteRecord]:
+    """Whoever reads everything meets again what a person does not want; that is no news while it is the very same."""
+    aside = {
+        one.record.remote_id: one.record.change_version
+        for one in uow.inbox.parked(stream, reason=DISCARDED, remote_ids=[record.remote_id for record in records])
+    }
+    missing = object()
+    return [r for r in records if r.change_version is None or aside.get(r.remote_id, missing) != r.change_version]
 
 
 def rejected(reject: Reject) -> QuarantineItem:
@@ -197,14 +210,16 @@ def retry_parked(cycle: Cycle, stream: Stream) -> None:
 
 
 def _plan_counted(
-    cycle: Cycle, uow: UnitOfWork, stream: Stream, records: Sequence[RemoteRecord], *, expected: int
+    cycle: Cycle, uow: UnitOfWork, stream: Stream, listed: Sequence[RemoteRecord], *, expected: int
 ) -> None:
     """Plan records that come outside of a window; what may be too many is set aside for the guard. Commits."""
+    records = _not_discarded(uow, stream, listed)
     page = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise)
     standing = open_gate(cycle, uow, stream, Way.PULL).standing
     room = standing.least_room(cycle.policies[stream].groups, creates=True)
     actions, kinds = let_pass(page, plan_page(page), standing, careful=expected > room)
     count(uow, stream, Way.PULL, kinds, exempt=standing.exempt)
+    actions.outcomes[Outcome.UNCHANGED] += len(listed) - len(records)
     apply_parked(cycle, uow, actions)
     uow.commit()
     cycle.tally.pulled(actions)

@@ -237,7 +237,7 @@ class TestLookUps:
         assert found.rejects == ()
 
     def test_find_by_client_reference_shows_tombstones(self, world: World) -> None:
-        """A create whose answer was lost, and whose record was deleted meanwhile, has been carried out all the same."""
+        """A create whose answer was lost, and whose record was deleted since, has been carried out all the same."""
         kept = world.create_by_write(Stream.MARKS, world.mark(), ref="mine-1")
         gone = world.create_by_write(Stream.MARKS, world.mark(position=2), ref="mine-2")
         assert kept.remote_id

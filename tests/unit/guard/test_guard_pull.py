@@ -113,6 +113,28 @@ def test_discarded_deletions_of_the_region_leave_the_rows(world: World) -> None:
     assert len(world.remote.records(Stream.MARKS)) == 54
 
 
+@pytest.mark.parametrize("again", ["compared", "read under another mapping"])
+def test_what_was_discarded_stays_out_when_everything_is_looked_at_again(world: World, again: str) -> None:
+    """Deletions, and new parents: the region has not changed them since, so nobody is asked twice."""
+    scene = crowd(world, 60)
+    for mark in scene.marks[:6]:
+        world.remote.delete(Stream.MARKS, mark)
+    for number in range(31):
+        world.remote.create(Stream.GUARDIANS, {"last_name": "Орлова", "first_name": "Анна" + "абвгд"[number % 5]})
+    world.sync()
+    for case in holds(world):
+        decide_holds.discard(world.desk(), case.hold_id)
+    for _ in range(2):
+        if again == "compared":
+            report = world.reconcile()
+        else:
+            world.fingerprints = dict.fromkeys(Stream, f"table {world.runs}")
+            report = world.sync()
+        assert (report.status, holds(world)) == (RunStatus.SUCCEEDED, [])
+        assert all(entry.pull.balances for entry in report.streams.values())
+    assert (world.count("marks"), world.count("guardians")) == (60, 0)
+
+
 def test_rechecked_changes_that_the_region_took_back_are_gone(world: World) -> None:
     """The region's own mistake, mended before anybody decided: nothing is left to hold."""
     scene = crowd(world, 60, marks=False)
