@@ -14,7 +14,7 @@ from typing import Any
 
 from sync_service.domain.errors import SyncError
 from sync_service.domain.guards import Limit, Limits
-from sync_service.domain.streams import BOTH_WAYS
+from sync_service.domain.streams import BOTH_WAYS, Stream
 from tests.simulation import hold_steps as holds
 from tests.simulation import machine_steps as machine
 from tests.simulation import people_steps as people
@@ -118,6 +118,7 @@ def begin(seed: int, place: Place) -> History:
     chance, ledger = random.Random(seed), Ledger()
     remote = ListeningRemote(clock, ledger, page_size=3)
     world.remote = remote
+    world.fingerprints = dict.fromkeys(Stream, "the first table")
     timetable = furnish(remote, dates=DATES)
     history = History(
         seed=seed, world=world, remote=remote, timetable=timetable, random=chance, reopen=reopen, ledger=ledger
