@@ -126,7 +126,7 @@ def connected(engine: Engine, *, writing: bool) -> Iterator[Connection]:
         else:
             connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         guarded = not writing and engine.dialect.name == "sqlite"
-        with connection.begin() as transaction:
+        with connection.begin():
             if guarded:
                 connection.exec_driver_sql("PRAGMA query_only = ON")
             try:
@@ -134,8 +134,9 @@ def connected(engine: Engine, *, writing: bool) -> Iterator[Connection]:
             finally:
                 if guarded:
                     connection.exec_driver_sql("PRAGMA query_only = OFF")
-                if transaction.is_active:
-                    transaction.rollback()
+                # Also after a commit that failed: SQLAlchemy takes that transaction for finished, and the pool would
+                # hand out the connection with the transaction still open in the driver.
+                connection.rollback()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.conflicts import Conflict, ConflictKind, FieldClash
-from sync_service.domain.errors import FatalError, LeaseLost
+from sync_service.domain.errors import FatalError, LeaseLost, SyncError
 from sync_service.domain.inbox import Parked, QuarantineItem
 from sync_service.domain.links import LinkChange, LocalId, NewLink, RemoteId, Snapshot
 from sync_service.domain.matches import Candidate, MatchCase
@@ -19,6 +20,7 @@ from sync_service.domain.releases import Release, ReleaseCase, ReleaseState
 from sync_service.domain.streams import RemoteRecord, Stream
 from sync_service.engine.ports import Notification, Role
 from sync_service.engine.stores import Fence
+from sync_service.persistence.leases import SqlLeases
 from sync_service.persistence.unit_of_work import SqlUnitOfWork
 from tests.databases import Moments, SchoolDatabase
 from tests.integration.test_staging import PUPIL, insert, mark
@@ -242,6 +244,26 @@ def test_a_valid_fence_lets_the_commit_pass(database: SchoolDatabase) -> None:
 
 
 LOSSES = ["taken over", "released", "part taken over"]
+
+
+def test_a_commit_that_fails_leaves_no_open_transaction(
+    sqlite_database: SchoolDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk under the lease's commit: the connection goes back rolled back, the next one can take the lease."""
+    engine, school = sqlite_database.database.engine, sqlite_database.school
+    leases = SqlLeases(engine)
+
+    def fail(_connection: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def acquire() -> Fence:
+        return leases.acquire(school, (Stream.MARKS,), "one", wait=0, clock=float, sleep=abs, period=1.0)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.dialect, "do_commit", fail)
+        with pytest.raises(SyncError):
+            acquire()
+    assert acquire().token == 1
 
 
 @pytest.mark.parametrize("lost", LOSSES)
