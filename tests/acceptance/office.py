@@ -37,7 +37,7 @@ database_url = "{url}"
 log_level = "warning"
 
 [schedule]
-heartbeat = 0.2
+heartbeat = {heartbeat}
 """
 SCHOOL = """
 [[schools]]
@@ -128,7 +128,9 @@ class DayClock(SystemClock):
 class Office:
     """One installation with the first schools of a region; ``organization`` counts them from 0."""
 
-    def __init__(self, door: Door, folder: Path, url: str, codes: Sequence[str], *, page_size: int) -> None:
+    def __init__(
+        self, door: Door, folder: Path, url: str, codes: Sequence[str], *, page_size: int, heartbeat: float
+    ) -> None:
         self.region = door
         self.folder = folder
         self.url = url
@@ -138,7 +140,7 @@ class Office:
         self._processes = ExitStack()
         self._service: Service | None = None
         self._engine: Engine | None = None
-        parts = [CONFIG.format(url=url)]
+        parts = [CONFIG.format(url=url, heartbeat=heartbeat)]
         parts += [
             SCHOOL.format(code=code, organization=one["id"], url=door.url, page_size=page_size)
             for code, one in zip(codes, door.organizations, strict=False)
@@ -265,10 +267,18 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def office(
-    door: Door, folder: Path, *, url: str | None = None, codes: Sequence[str] = ("school-900",), page_size: int = 1000
+    door: Door,
+    folder: Path,
+    *,
+    url: str | None = None,
+    codes: Sequence[str] = ("school-900",),
+    page_size: int = 1000,
+    heartbeat: float = 0.2,
 ) -> Iterator[Office]:
     """An installation in ``folder``, by default on a new SQLite file, logged in."""
-    made = Office(door, folder, url or f"sqlite:///{folder / 'school.sqlite'}", codes, page_size=page_size)
+    made = Office(
+        door, folder, url or f"sqlite:///{folder / 'school.sqlite'}", codes, page_size=page_size, heartbeat=heartbeat
+    )
     try:
         made.log_in()
         yield made
