@@ -6,6 +6,7 @@ READY  := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | cksum | 
 WORKERS ?= 2
 SEEDS   ?=
 STATEMENTS ?=
+COUNT   ?=
 MACHINE ?= 500
 
 .PHONY: demo test check bench simulate screenshots lock clean
@@ -34,7 +35,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 simulate: $(READY)
-	$(BIN)/python -m tests.simulation $(SEEDS) --workers $(WORKERS) --write docs/reliability.md $(if $(STATEMENTS),--statements $(STATEMENTS))
+	$(BIN)/python -m tests.simulation $(SEEDS) --workers $(WORKERS) --write docs/reliability.md $(if $(STATEMENTS),--statements $(STATEMENTS)) $(if $(COUNT),--count $(COUNT))
 	$(if $(STATEMENTS),,$(BIN)/python -m tests.simulation.machine $(MACHINE))
 
 screenshots: $(READY)

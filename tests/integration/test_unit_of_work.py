@@ -256,8 +256,11 @@ def test_a_commit_that_fails_leaves_no_open_transaction(
     def fail(_connection: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
+    def nothing(_seconds: float) -> None:
+        raise AssertionError("nobody else holds it")
+
     def acquire() -> Fence:
-        return leases.acquire(school, (Stream.MARKS,), "one", wait=0, clock=float, sleep=abs, period=1.0)
+        return leases.acquire(school, (Stream.MARKS,), "one", wait=0, clock=float, sleep=nothing, period=1.0)
 
     with monkeypatch.context() as broken:
         broken.setattr(engine.dialect, "do_commit", fail)

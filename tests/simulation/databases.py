@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,6 +111,27 @@ class Databases:
         """The URL of a new file, gone afterwards."""
         with self.folder() as folder:
             yield self._template.copy(folder)
+
+    @contextmanager
+    def files(self) -> Iterator[Callable[[], str]]:
+        """URLs of new files, as many as are asked for; each is gone when the next one is."""
+        with self.folder() as folder:
+
+            def new() -> str:
+                for former in folder.iterdir():
+                    former.unlink()
+                return self._template.copy(folder)
+
+            yield new
+
+    @contextmanager
+    def each_engine(self) -> Iterator[list[str]]:
+        """The URLs of a new file and, where there is a server, of a new database there."""
+        with ExitStack() as stack:
+            urls = [stack.enter_context(self.file())]
+            if self.has_server:
+                urls.append(stack.enter_context(self.on_server()))
+            yield urls
 
     def in_memory(self) -> InMemory:
         return InMemory(self._template.path)

@@ -25,7 +25,7 @@ from sync_service.bootstrap import Service
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Clock
-from tests.simulation.databases import AtUrl
+from tests.simulation.databases import Place
 from tests.simulation.history import begin, check, settle, step
 from tests.simulation.state import History
 from tests.unit.bootstrap.region_in_memory import Regions, logged_in, settings
@@ -108,16 +108,16 @@ class _Jumping:
                 step(self.history)
 
 
-def clock_jumps(first: int, count: int, fresh: Callable[[], str]) -> Jumped:
+def clock_jumps(first: int, count: int, fresh: Callable[[], Place]) -> Jumped:
     """RELIABILITY 31, seeds ``first`` to ``first + count``: the histories of the simulation with a clock of ours
     that jumps by a day or an hour, between cycles and in the middle of them, and one of the region's that is up to
     ten minutes off. Each ends in the agreement that :func:`tests.simulation.history.check` asks for.
 
-    ``fresh`` gives the URL of a migrated database.
+    ``fresh`` gives the place of a migrated database.
     """
     counted = Jumped()
     for seed in range(first, first + count):
-        history = begin(seed, AtUrl(fresh()))
+        history = begin(seed, fresh())
         off = timedelta(minutes=random.Random(seed).choice((-10, 0, 10)))
         region = RegionalClock(history.world.clock, off)
         history.world.remote.clock = region

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.processes import ROOT
 from tests.databases import PostgresServer, SqliteTemplate
+from tests.simulation.__main__ import listed
 from tests.simulation.databases import Databases
 from tests.simulation.report import NOT_YET, Outcome, write_table
-from tests.simulation.statements import STATEMENTS, Statement
+from tests.simulation.statements import STATEMENTS, Part, Statement
 
-PROVEN = [statement for statement in STATEMENTS if statement.proven]
 SPLIT = 20  # seeds of one test: with several workers they are played side by side
 
 
-def _cases() -> list[tuple[Statement, range]]:
+def _cases() -> list[tuple[Statement, Part, range]]:
     return [
-        (statement, range(first, min(first + SPLIT, statement.short)))
-        for statement in PROVEN
-        for first in range(0, statement.short if statement.by_seed else 1, SPLIT)
+        (statement, part, range(first, min(first + SPLIT, part.short)))
+        for statement in STATEMENTS
+        for part in statement.parts
+        for first in range(0, part.short if part.by_seed else min(part.short, 1), SPLIT)
     ]
 
 
@@ -28,15 +30,28 @@ def databases(sqlite_template: SqliteTemplate, postgres_server: PostgresServer) 
     return Databases(sqlite_template, postgres_server)
 
 
-@pytest.mark.parametrize(("statement", "seeds"), _cases(), ids=lambda value: getattr(value, "number", None))
-def test_a_statement_holds(statement: Statement, seeds: range, databases: Databases) -> None:
+@pytest.mark.parametrize(
+    ("statement", "part", "seeds"), _cases(), ids=lambda value: str(getattr(value, "number", "")) or None
+)
+def test_a_statement_holds(statement: Statement, part: Part, seeds: range, databases: Databases) -> None:
     """With the counts of make test; the proof raises what does not hold."""
-    if statement.by_seed is not None:
-        assert statement.by_seed(seeds, databases) == len(seeds)
-    elif statement.by_count is not None:
-        assert statement.by_count(statement.short, databases)
-    elif statement.plain is not None:
-        assert statement.plain(statement.short)
+    if part.by_seed is not None:
+        assert part.by_seed(seeds, databases) == len(seeds)
+    else:
+        assert part.by_count is not None
+        assert part.by_count(part.short, databases)
+
+
+def test_every_proof_has_a_short_form() -> None:
+    """Here or in a test of its own, which exists; not in both."""
+    for statement in STATEMENTS:
+        for part in statement.parts:
+            assert bool(part.short) is not bool(part.tested_by), statement
+            assert (part.by_seed is None) is not (part.by_count is None), statement
+            if part.tested_by is not None:
+                path, _, name = part.tested_by.partition("::")
+                assert f"def {name}(" in (ROOT / path).read_text("utf-8"), part.tested_by
+            assert listed(statement)
 
 
 def test_every_statement_is_listed_once() -> None:

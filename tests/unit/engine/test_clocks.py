@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from sync_service.domain.errors import TransientError
-from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.cycle import run_cycle
 from tests.databases import SqliteTemplate
+from tests.simulation.calendar_statements import edited, midnight, there, with_mark
+from tests.simulation.databases import AtUrl
 from tests.simulation.run_statements import RegionalClock, clock_jumps
-from tests.unit.engine.world import PUPIL, World, build, furnish
+from tests.unit.engine.world import World, build, furnish
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ZONES = ["Asia/Yekaterinburg", "Europe/Kaliningrad", "Asia/Kamchatka"]
@@ -31,40 +31,13 @@ def world(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
     made.db.close()
 
 
-def with_mark(world: World, lesson: str, *, zone: str = ZONES[0]) -> RemoteId:
-    """A pupil with one mark for a lesson of this day, known to both sides."""
-    world.school = replace(world.school, zone=zone)
-    world.remote.zone = zone
-    timetable = furnish(world.remote, dates=(lesson,))
-    pupil = world.remote.create(Stream.STUDENTS, dict(PUPIL))
-    mark = world.remote.create(
-        Stream.MARKS, {"student_id": pupil, "lesson_id": timetable.lessons[0], "value": "5", "position": 1}
-    )
-    assert world.sync().status is RunStatus.SUCCEEDED
-    return mark
-
-
-def there(world: World, mark: RemoteId) -> object:
-    return world.remote.records(Stream.MARKS)[mark]["value"]
-
-
-def edited(world: World, value: str) -> RunReport:
-    """The school changes its mark; one cycle."""
-    world.update("marks", world.rows("marks")[0]["id"], value=value)
-    return world.sync()
-
-
-def midnight(day: str, zone: str) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
 @pytest.mark.parametrize("first", [0, 100])
 def test_clocks_that_jump_lose_nothing_and_double_nothing(
     first: int, sqlite_template: SqliteTemplate, tmp_path: Path
 ) -> None:
     """Random histories in which our clock jumps by a day or an hour between runs and in the middle of them, and the
     region's is up to ten minutes off (short form)."""
-    assert clock_jumps(first, 3, lambda: sqlite_template.copy(tmp_path)).jumps >= 9
+    assert clock_jumps(first, 3, lambda: AtUrl(sqlite_template.copy(tmp_path))).jumps >= 9
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, -HOUR])
@@ -166,29 +139,6 @@ def test_a_final_mark_given_in_the_first_minutes_of_its_day_arrives(world: World
     world.clock.moment += HOUR
     world.sync()
     assert len(world.remote.records(Stream.FINAL_MARKS)) == 1
-
-
-@pytest.mark.parametrize(
-    ("lesson", "late_on"),
-    [
-        ("2026-12-18", "2027-01-02"),
-        ("2026-12-31", "2027-01-15"),
-        ("2028-02-15", "2028-03-01"),
-        ("2028-02-29", "2028-03-15"),
-        ("2027-02-15", "2027-03-02"),
-    ],
-)
-@pytest.mark.parametrize("zone", ZONES)
-def test_fourteen_days_end_at_midnight_of_the_school(world: World, lesson: str, late_on: str, zone: str) -> None:
-    """Across the turn of the year and the leap day, in the first and the last zone of the country."""
-    world.clock.moment = midnight(lesson, zone) + timedelta(hours=12)
-    mark = with_mark(world, lesson, zone=zone)
-    world.clock.moment = midnight(late_on, zone) - timedelta(minutes=1)
-    edited(world, "4")
-    assert there(world, mark) == "4"
-    world.clock.moment += timedelta(minutes=1)
-    assert edited(world, "3").streams[Stream.MARKS].waiting == {"permit": 1}
-    assert there(world, mark) == "4"
 
 
 @pytest.mark.parametrize(

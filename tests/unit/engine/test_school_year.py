@@ -1,159 +1,17 @@
-"""From 31 August to 1 September: thirty pupils change classes, and nobody is doubled or lost (RELIABILITY 33)."""
+"""From 31 August to 1 September (RELIABILITY 33)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.reports import RunReport, RunStatus
-from sync_service.domain.school_files import ParsedPupil, ParsedPupilList
 from sync_service.domain.streams import Stream
-from sync_service.engine.import_files import import_parsed
+from tests.simulation.calendar_statements import LAST_DAY, agreed, new_year, old_year
 from tests.unit.engine.world import World
-
-LAST_DAY = datetime(2026, 8, 31, 7, 0, tzinfo=UTC)
-OLD, NEW = 2025, 2026
-ORDER = {"order_number": "114-у", "order_date": "2026-08-28", "date": "2026-09-01"}
-
-
-@dataclass(frozen=True, slots=True)
-class School:
-    """What the region knows on the last day of the old year: 8А and 9А with fifteen pupils each."""
-
-    eighth: RemoteId
-    ninth: RemoteId
-    pupils: tuple[tuple[RemoteId, ...], tuple[RemoteId, ...]]
-    mark: RemoteId
-
-
-def name_of(number: int) -> str:
-    return f"Иван{'абвгдеж'[number % 7]}{'клмнопр'[number // 7]}"
-
-
-def card(number: int) -> dict[str, Any]:
-    birth_date = f"2011-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
-    return {"last_name": "Петров", "first_name": name_of(number), "sex": "М", "birth_date": birth_date}
-
-
-def old_year(world: World) -> School:
-    remote = world.remote
-    eighth, ninth = (
-        remote.create(Stream.CLASSES, {"school_year": OLD, "name": f"{grade}А", "grade": grade}) for grade in (8, 9)
-    )
-    subject = remote.create(Stream.SUBJECTS, {"name": "Алгебра"})
-    remote.create(
-        Stream.PERIODS,
-        {
-            "school_year": OLD,
-            "name": "4 четверть",
-            "kind": "quarter",
-            "starts_on": "2026-04-01",
-            "ends_on": "2026-05-26",
-        },
-    )
-    lesson = remote.create(
-        Stream.LESSONS, {"class_id": eighth, "subject_id": subject, "date": "2026-05-20", "number": 2}
-    )
-    pupils: list[tuple[RemoteId, ...]] = []
-    for group, klass in enumerate((eighth, ninth)):
-        ids = [remote.create(Stream.STUDENTS, card(15 * group + number)) for number in range(15)]
-        for pupil in ids:
-            facts = {"order_number": "1-у", "order_date": "2025-08-29", "date": "2025-09-01", "class_to_id": klass}
-            remote.create(Stream.MOVEMENTS, {"student_id": pupil, "kind": "arrival", **facts})
-        pupils.append(tuple(ids))
-    mark = remote.create(Stream.MARKS, {"student_id": pupils[0][0], "lesson_id": lesson, "value": "4", "position": 1})
-    return School(eighth, ninth, (pupils[0], pupils[1]), mark)
-
-
-def quiet(world: World) -> None:
-    """Another cycle writes nothing on either side."""
-    before = world.remote.region.changes, {stream: world.rows(stream.value) for stream in Stream}
-    assert world.sync().status is RunStatus.SUCCEEDED
-    assert (world.remote.region.changes, {stream: world.rows(stream.value) for stream in Stream}) == before
-
-
-def agreed(report: RunReport) -> None:
-    assert report.status is RunStatus.SUCCEEDED, {s: e.error for s, e in report.streams.items() if e.error}
-
-
-def current(world: World) -> dict[str, str]:
-    """First name → current class with its school year, for those who have one."""
-    with world.db.read(world.school.school_id) as uow:
-        classes = {row["id"]: f"{row['name']} {row['school_year']}" for row in world.rows("classes")}
-        students = {row["id"]: row["first_name"] for row in world.rows("students")}
-        found = uow.staging.current_class([LocalId(student) for student in students])
-    return {students[student]: classes[klass] for student, klass in found.items()}
 
 
 def test_the_first_of_september(world: World) -> None:
-    """The region promotes one class, the school the other half, repeats and graduates: movements travel both ways,
-    the current class follows from them, classes of one name are told apart by their year, and a new pupil list with
-    the new classes doubles nobody."""
-    world.clock.moment = LAST_DAY
-    made = old_year(world)
-    agreed(world.sync())
-    quiet(world)
-    assert set(current(world).values()) == {"8А 2025", "9А 2025"}
-
-    world.clock.moment = LAST_DAY + timedelta(days=1)
-    ninth = world.remote.create(Stream.CLASSES, {"school_year": NEW, "name": "9А", "grade": 9})
-    world.remote.create(
-        Stream.PERIODS,
-        {
-            "school_year": NEW,
-            "name": "1 четверть",
-            "kind": "quarter",
-            "starts_on": "2026-09-01",
-            "ends_on": "2026-10-25",
-        },
-    )
-    for pupil in made.pupils[0][:7]:
-        facts = {"class_from_id": made.eighth, "class_to_id": ninth}
-        world.remote.create(Stream.MOVEMENTS, {"student_id": pupil, "kind": "promotion", **facts, **ORDER})
-    agreed(world.sync())
-    classes = {(row["name"], row["school_year"]): row["id"] for row in world.rows("classes")}
-    assert len(classes) == len(world.rows("classes")) == 3
-    assert [row["school_year"] for row in world.rows("periods")] == [OLD, NEW]
-
-    students = {row["first_name"]: row["id"] for row in world.rows("students")}
-    for number in range(7, 30):
-        eighth = number < 15
-        kind = "promotion" if eighth else ("repeat" if number < 17 else "graduation")
-        world.insert(
-            "movements",
-            student_id=students[name_of(number)],
-            kind=kind,
-            class_from_id=classes["8А" if eighth else "9А", OLD],
-            class_to_id=None if kind == "graduation" else classes["9А", NEW],
-            **ORDER,
-        )
-    report = world.sync()
-    agreed(report)
-    assert report.streams[Stream.MOVEMENTS].push.acked == 23
-    quiet(world)
-    assert len(world.remote.records(Stream.MOVEMENTS)) == len(world.rows("movements")) == 60
-    assert current(world) == {name_of(number): "9А 2026" for number in range(17)}, "graduates are in no class"
-
-    pupils = tuple(
-        ParsedPupil(rows=(number + 2,), patronymic=None, class_name="9А", **(card(number) | {"sex": None}))
-        for number in range(17)
-    )
-    imported = import_parsed(
-        world.db,
-        world.school,
-        world.clock,
-        ParsedPupilList(school_year=None, pupils=pupils, problems=()),
-        actor="petrova",
-        file_name="9А.csv",
-    )
-    assert imported.problems == ()
-    agreed(world.sync())
-    quiet(world)
-    assert len(world.remote.records(Stream.STUDENTS)) == len(world.rows("students")) == 30
-    assert len(world.rows("classes")) == 3
-    assert len(world.rows("movements")) == 60
+    """Thirty pupils change classes, and nobody is doubled or lost."""
+    assert new_year(world) == 30
 
 
 def test_a_mark_of_the_old_year_waits_for_a_permit(world: World) -> None:
