@@ -37,7 +37,10 @@ def write_table(document: Path, outcomes: Mapping[int, Outcome]) -> None:
 
 
 def _row(number: int, title: str, outcome: Outcome | None, former: str | None) -> str:
-    if outcome is None:
-        return former or f"| {number} | {title} | {NOT_YET} | – | – | – |"
-    cells = (str(number), title, outcome.figure, outcome.date, outcome.seeds or "–", f"`{outcome.command}`")
-    return "| " + " | ".join(cells) + " |"
+    if outcome is not None:
+        found = [outcome.figure, outcome.date, outcome.seeds or "–", f"`{outcome.command}`"]
+    elif former is not None:
+        found = former.strip("| ").split(" | ")[2:]
+    else:
+        found = [NOT_YET, "–", "–", "–"]
+    return "| " + " | ".join((str(number), title, *found)) + " |"
