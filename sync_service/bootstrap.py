@@ -183,9 +183,10 @@ class Service:
         wait: float | None = None,
         stop: threading.Event | None = None,
         skip_busy: bool = False,
+        started: Callable[[str], None] = nothing,
         blackout: Callable[[], bool] = never,
     ) -> RunReport:
-        """One cycle now; its report is on record.
+        """One cycle now; its report is on record. ``started`` is told its id as soon as it is on record.
 
         ``wait`` is seconds for streams that another run holds; None is as long as it takes to tell a dead run,
         whose leases are taken over, from a living one. The run ends at its next page when ``blackout`` says so.
@@ -216,6 +217,7 @@ class Service:
                 fingerprints=self.fingerprints,
                 limits=self.settings.guard.limits(),
                 probe=self._probe,
+                started=started,
                 blackout=blackout,
             )
         )

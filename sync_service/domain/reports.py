@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -41,6 +41,14 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class Stage(StrEnum):
+    """What a run is doing, in this order."""
+
+    READING = "reading"
+    COMPARING = "comparing"
+    SENDING = "sending"
+
+
 @dataclass(slots=True, kw_only=True)
 class PullCounts:
     received: int = 0
@@ -57,9 +65,12 @@ class PullCounts:
         setattr(self, outcome.value, getattr(self, outcome.value) + count)
 
     @property
+    def outcomes(self) -> int:
+        return self.applied + self.unchanged + self.conflicts + self.waiting + self.held + self.rejected
+
+    @property
     def balances(self) -> bool:
-        parts = self.applied + self.unchanged + self.conflicts + self.waiting + self.held + self.rejected
-        return self.received == parts
+        return self.received == self.outcomes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,9 +90,13 @@ class PushCounts:
         setattr(self, outcome, getattr(self, outcome) + count)
 
     @property
-    def balances(self) -> bool:
+    def outcomes(self) -> int:
         done = self.acked + self.unchanged + self.conflicts + self.waiting
-        return self.queued == done + self.retrying + self.unknown + self.held + self.rejected
+        return done + self.retrying + self.unknown + self.held + self.rejected
+
+    @property
+    def balances(self) -> bool:
+        return self.queued == self.outcomes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +106,16 @@ class StreamReport:
     waiting: dict[str, int] = field(default_factory=dict)  # reason -> entries, both directions
     near_misses: dict[str, int] = field(default_factory=dict)  # field -> records the region stored otherwise
     error: str | None = None
+
+    @property
+    def done(self) -> int:
+        """Records both sides agree on since this run: what waits or is asked about is not among them."""
+        return self.pull.applied + self.pull.unchanged + self.push.acked + self.push.unchanged
+
+    @property
+    def failed(self) -> int:
+        """Records that were refused; a reading that broke off counts as one."""
+        return max(self.pull.rejected + self.push.rejected, int(self.error is not None))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +137,8 @@ class RunReport:
     streams: dict[Stream, StreamReport] = field(default_factory=dict)
     releases: ReleaseCounts = field(default_factory=ReleaseCounts)
     error: str | None = None
+    stage: Stage | None = field(default=None, compare=False)  # what is going on, while it is
+    at: Stream | None = field(default=None, compare=False)
 
     def stream(self, stream: Stream) -> StreamReport:
         return self.streams.setdefault(stream, StreamReport())
@@ -132,8 +159,29 @@ class RunReport:
             return RunStatus.SUCCEEDED
         return RunStatus.COMPLETED_WITH_ERRORS
 
+    def so_far(self) -> RunReport:
+        """A copy that balances, of a report another thread is counting on: the received are what has an outcome.
+
+        Raises RuntimeError when the other thread adds a key in the middle; the caller tries again later.
+        """
+        streams: dict[Stream, StreamReport] = {}
+        for name, entry in self.streams.items():
+            pull, push = replace(entry.pull), replace(entry.push)
+            pull.received, push.queued = pull.outcomes, push.outcomes
+            streams[name] = replace(
+                entry, pull=pull, push=push, waiting=dict(entry.waiting), near_misses=dict(entry.near_misses)
+            )
+        return replace(
+            self,
+            status=RunStatus.RUNNING,
+            finished_at=None,
+            error=None,
+            streams=streams,
+            releases=replace(self.releases),
+        )
+
     def to_json(self) -> dict[str, Any]:
-        """The documented RunReport (DESIGN.md 7), version 1."""
+        """The documented RunReport (DESIGN.md 7), version 1; ``stage`` and ``at`` stand in it while it runs."""
         streams: dict[str, Any] = {}
         for name, report in self.streams.items():
             entry: dict[str, Any] = {"pull": asdict(report.pull)}
@@ -144,7 +192,9 @@ class RunReport:
             if report.near_misses:
                 entry["near_misses"] = dict(report.near_misses)
             streams[name.value] = entry
+        doing = {"stage": self.stage, "at": self.at} if self.status is RunStatus.RUNNING and self.stage else {}
         return {
+            **{name: value and value.value for name, value in doing.items()},
             "run_id": self.run_id,
             "school": self.school,
             "status": self.status.value,

@@ -23,7 +23,7 @@ from sync_service.domain.errors import (
 )
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.releases import OPEN_STATES
-from sync_service.domain.reports import Outcome, RunReport, RunStatus, WaitingFor
+from sync_service.domain.reports import Outcome, RunReport, RunStatus, Stage, WaitingFor
 from sync_service.domain.streams import BOTH_WAYS, Stream, StreamVersions
 from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.clock_watch import mind_the_clock
@@ -93,6 +93,7 @@ def run_cycle(cycle: Cycle, streams: Collection[Stream], direction: Direction = 
 def _guarded(cycle: Cycle, stream: Stream, step: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     """Run one step of one stream; its error is the stream's, and the rest goes on. True when it succeeded."""
     cycle.check_stop()
+    cycle.report.at = stream
     try:
         step(*args, **kwargs)
     except FATAL:
@@ -108,6 +109,7 @@ def _guarded(cycle: Cycle, stream: Stream, step: Callable[P, object], *args: P.a
 
 
 def _pull(cycle: Cycle, streams: list[Stream]) -> None:
+    cycle.report.stage = Stage.READING
     versions: Mapping[Stream, StreamVersions] = cycle.remote.change_versions().streams
     for stream, items in quarantine_due(cycle, "pull", streams):
         _guarded(cycle, stream, read_again, cycle, stream, items)
@@ -153,6 +155,7 @@ def _compare(cycle: Cycle, streams: list[Stream]) -> None:
         parked = {stream for stream, _ in uow.inbox.counts()} if due else set()
     whole: set[Stream] = set()
     for stream in streams if due.intersection(streams) else ():
+        cycle.report.stage = Stage.COMPARING
         if stream in due and cycle.report.stream(stream).error is None:
             done = _guarded(cycle, stream, reconcile_stream, cycle, stream)
             whole.update([stream] if done else ())
@@ -179,6 +182,7 @@ def _place(cycle: Cycle, streams: list[Stream], changed: list[Stream]) -> None:
 
 
 def _push(cycle: Cycle, streams: list[Stream]) -> None:
+    cycle.report.stage = Stage.SENDING
     both = [stream for stream in streams if stream in BOTH_WAYS]
     mind_the_clock(cycle)
     _place(cycle, [stream for stream in both if stream in CELL_STREAMS], [])

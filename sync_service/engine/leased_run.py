@@ -25,6 +25,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.context import Cycle, Normalise, School, Tally, never, nothing
 from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
+from sync_service.engine.progress import Progress
 from sync_service.engine.stores import Database, Fence
 
 UNATTENDED = frozenset(
@@ -58,6 +59,7 @@ class Job:
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     probe: Callable[[str], None] = nothing
+    started: Callable[[str], None] = nothing  # told the id of the run once it is on record
     blackout: Callable[[], bool] = never
 
 
@@ -85,6 +87,7 @@ def run_leased(job: Job) -> RunReport:
         job.db.runs.recover(job.school.school_id)
         report.started_at = job.clock.now().isoformat()
         job.db.runs.start(job.school.school_id, report, job.trigger)
+        job.started(report.run_id)
         with Heartbeat(job, fence) as heartbeat:
             _run_on_record(job, report, fence, heartbeat)
     finally:
@@ -129,7 +132,8 @@ def _is_free(job: Job, holder: str, stream: Stream) -> bool:
 
 def _run_on_record(job: Job, report: RunReport, fence: Fence, heartbeat: Heartbeat) -> None:
     try:
-        with _fewer_collections():
+        progress = Progress(job.db, job.school.school_id, report, period=job.period)
+        with progress, _fewer_collections():
             run_cycle(_cycle(job, report, fence, heartbeat.stop), fence.streams, job.direction)
     except SyncError as error:
         report.status, report.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sync_service.domain.audit import AuditEntry, AuditItem
@@ -718,6 +718,16 @@ class Leases(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCount:
+    """Records of one stream on one day (UTC): agreed on, and refused (``StreamReport.done`` and ``failed``)."""
+
+    stream: Stream
+    day: date
+    done: int
+    failed: int
+
+
 class RunStore(Protocol):
     def start(self, school: SchoolId, report: RunReport, trigger: str) -> None: ...
 
@@ -725,8 +735,20 @@ class RunStore(Protocol):
         """The last word of a run; False when another run has closed the row meanwhile: it stays as it is."""
         ...
 
+    def progress(self, school: SchoolId, report: RunReport) -> bool:
+        """What a run has come to so far; False, and nothing is written, when its row is not «running» any more."""
+        ...
+
     def recover(self, school: SchoolId) -> int:
         """Runs left «running» by a dead process become «interrupted»; returns how many."""
+        ...
+
+    def since(self, school: SchoolId, moment: datetime, limit: int = 1500) -> list[RunReport]:
+        """Those that started at ``moment`` or later, newest first."""
+        ...
+
+    def days(self, school: SchoolId, since: date) -> list[DayCount]:
+        """What ended runs came to from this day (UTC) on, the streams that had nothing left out; one statement."""
         ...
 
     def latest(self, school: SchoolId, limit: int = 20) -> list[RunReport]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Engine, desc, func, insert, select, update
+from sqlalchemy import Connection, Engine, desc, func, insert, select, text, update
 
 from sync_service.domain.links import SchoolId
 from sync_service.domain.reports import (
@@ -14,14 +15,21 @@ from sync_service.domain.reports import (
     ReleaseCounts,
     RunReport,
     RunStatus,
+    Stage,
     StreamReport,
 )
 from sync_service.domain.streams import Stream
-from sync_service.engine.stores import NO_LAST_WORD
+from sync_service.engine.stores import NO_LAST_WORD, DayCount
 from sync_service.persistence.engine import connected
 from sync_service.persistence.json_text import dump, load
 from sync_service.persistence.moments import moment, stamp
-from sync_service.persistence.schema.state import leases, runs
+from sync_service.persistence.schema.state import leases, runs, stream_days
+
+_ADD = text(
+    "INSERT INTO stream_days (school_id, stream, day, done, failed) VALUES (:school, :stream, :day, :done, :failed)"
+    " ON CONFLICT (school_id, stream, day) DO UPDATE"
+    " SET done = stream_days.done + excluded.done, failed = stream_days.failed + excluded.failed"
+)
 
 
 def report_from_json(document: dict[str, Any]) -> RunReport:
@@ -36,7 +44,10 @@ def report_from_json(document: dict[str, Any]) -> RunReport:
         )
         for name, entry in document["streams"].items()
     }
+    stage, at = document.get("stage"), document.get("at")
     return RunReport(
+        stage=None if stage is None else Stage(stage),
+        at=None if at is None else Stream(at),
         run_id=document["run_id"],
         school=document["school"],
         status=RunStatus(document["status"]),
@@ -72,6 +83,23 @@ class SqlRuns:
                 )
                 .values(**_columns(report))
             )
+            if done.rowcount:
+                _add_up(connection, school, report)
+            connection.commit()
+        return bool(done.rowcount)
+
+    def progress(self, school: SchoolId, report: RunReport) -> bool:
+        """Only the report, and only while the row is «running»: a run that was closed keeps its word."""
+        with connected(self._engine, writing=True) as connection:
+            done = connection.execute(
+                update(runs)
+                .where(
+                    runs.c.run_id == report.run_id,
+                    runs.c.school_id == school,
+                    runs.c.status == RunStatus.RUNNING.value,
+                )
+                .values(report=dump(report.to_json()))
+            )
             connection.commit()
         return bool(done.rowcount)
 
@@ -89,10 +117,11 @@ class SqlRuns:
             if connection.execute(left).first() is None:  # the usual case takes no writer's lock
                 return 0
         with connected(self._engine, writing=True) as connection:
-            reports = [report_from_json(load(text)) for text in connection.execute(left).scalars()]
+            reports = [report_from_json(load(found)) for found in connection.execute(left).scalars()]
             for report in reports:
                 closed = replace(report, status=RunStatus.INTERRUPTED, error=NO_LAST_WORD)
                 connection.execute(update(runs).where(runs.c.run_id == report.run_id).values(**_columns(closed)))
+                _add_up(connection, school, closed)
             connection.commit()
         return len(reports)
 
@@ -106,12 +135,45 @@ class SqlRuns:
         )
         with connected(self._engine, writing=False) as connection:
             found = connection.execute(query).scalars().all()
-        return [report_from_json(load(text)) for text in found]
+        return [report_from_json(load(document)) for document in found]
+
+    def since(self, school: SchoolId, moment: datetime, limit: int = 1500) -> list[RunReport]:
+        query = (
+            select(runs.c.report)
+            .where(runs.c.school_id == school, runs.c.started_at >= stamp(moment))
+            .order_by(desc(runs.c.seq))
+            .limit(limit)
+        )
+        with connected(self._engine, writing=False) as connection:
+            found = connection.execute(query).scalars().all()
+        return [report_from_json(load(document)) for document in found]
+
+    def days(self, school: SchoolId, since: date) -> list[DayCount]:
+        query = select(stream_days).where(stream_days.c.school_id == school, stream_days.c.day >= since.isoformat())
+        with connected(self._engine, writing=False) as connection:
+            found = connection.execute(query.order_by(stream_days.c.day, stream_days.c.stream)).all()
+        return [
+            DayCount(stream=Stream(row.stream), day=date.fromisoformat(row.day), done=row.done, failed=row.failed)
+            for row in found
+        ]
 
     def get(self, run_id: str) -> RunReport | None:
         with connected(self._engine, writing=False) as connection:
-            text = connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar()
-        return None if text is None else report_from_json(load(text))
+            document = connection.execute(select(runs.c.report).where(runs.c.run_id == run_id)).scalar()
+        return None if document is None else report_from_json(load(document))
+
+
+def _add_up(connection: Connection, school: SchoolId, report: RunReport) -> None:
+    """Add a run to the day it ended on, in the transaction that ends it: it is counted once. In the order of the
+    names, because two runs of a school may end at once."""
+    day = moment(report.finished_at or report.started_at).astimezone(UTC).date().isoformat()
+    counted = [
+        {"school": school, "stream": stream.value, "day": day, "done": entry.done, "failed": entry.failed}
+        for stream, entry in sorted(report.streams.items())
+        if entry.done or entry.failed
+    ]
+    if counted:
+        connection.execute(_ADD, counted)
 
 
 def _columns(report: RunReport) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from sync_service.domain.errors import AlreadyRunning
 from sync_service.domain.links import SchoolId
-from sync_service.domain.reports import Outcome, RunReport, RunStatus, WaitingFor
+from sync_service.domain.reports import Outcome, RunReport, RunStatus, Stage, WaitingFor
 from sync_service.domain.streams import Stream
 from sync_service.engine.stores import Fence
 from sync_service.persistence.leases import SqlLeases
@@ -18,6 +19,7 @@ from tests.integration.test_unit_of_work import Ticking
 
 MARKS, PUPILS = Stream.MARKS, Stream.STUDENTS
 PERIOD = 5.0
+DAY = date(2026, 11, 19)
 
 
 class Observer:
@@ -188,6 +190,59 @@ def test_runs_of_dead_processes_become_interrupted(database: SchoolDatabase) -> 
     late = replace(report("dead"), status=RunStatus.SUCCEEDED)
     assert not runs.finish(database.school, late), "a row that was closed keeps its word"
     assert runs.latest(database.school)[2].status is RunStatus.INTERRUPTED
+
+
+def counted(run_id: str, ended: str | None, *, status: RunStatus = RunStatus.SUCCEEDED) -> RunReport:
+    """Three marks agreed on and one refused, a broken reading of lessons, an untouched list of pupils."""
+    made = replace(report(run_id), status=status, finished_at=ended)
+    made.stream(MARKS).pull.add(Outcome.UNCHANGED, 2)
+    made.stream(MARKS).push.add("acked")
+    made.stream(MARKS).push.add("rejected")
+    made.stream(MARKS).push.add("waiting", 7)
+    made.stream(Stream.LESSONS).error = "ContractError: no"
+    made.stream(Stream.STUDENTS)
+    return made
+
+
+def test_ended_runs_add_up_by_day(database: SchoolDatabase) -> None:
+    """Each run counts once, on the day (UTC) it ended, for its own school; so does what a dead one had reported."""
+    runs, school = database.database.runs, database.school
+    for name, ended in (("1", "2026-11-19T23:59:00+00:00"), ("2", "2026-11-20T00:01:00+00:00")):
+        runs.start(school, report(name), "schedule")
+        assert [runs.finish(school, counted(name, ended)) for _ in range(2)] == [True, False]
+    runs.start(school, report("dead"), "schedule")
+    assert runs.progress(school, counted("dead", None, status=RunStatus.RUNNING))
+    assert runs.recover(school) == 1
+    elsewhere = database.add_school("school-12")
+    runs.start(elsewhere, report("3"), "schedule")
+    runs.finish(elsewhere, counted("3", "2026-11-20T01:00:00+00:00"))
+    found = [(one.stream.value, one.day.isoformat(), one.done, one.failed) for one in runs.days(school, DAY)]
+    assert found == [
+        ("lessons", "2026-11-19", 0, 1),
+        ("marks", "2026-11-19", 3, 1),
+        ("lessons", "2026-11-20", 0, 2),
+        ("marks", "2026-11-20", 6, 2),
+    ]
+    assert {one.day for one in runs.days(school, DAY + timedelta(days=1))} == {DAY + timedelta(days=1)}
+
+
+def test_progress_is_seen_and_never_outlives_the_run(database: SchoolDatabase) -> None:
+    """Counts and stage of a running run are read by anybody; once its row is closed nothing is written any more."""
+    runs, school = database.database.runs, database.school
+    runs.start(school, report("run-1"), "manual")
+    partial = replace(counted("run-1", None, status=RunStatus.RUNNING), stage=Stage.SENDING, at=MARKS)
+    assert runs.progress(school, partial)
+    seen = runs.get("run-1")
+    assert seen == partial
+    assert seen is not None
+    assert (seen.stage, seen.at) == (Stage.SENDING, MARKS)
+    assert [run.run_id for run in runs.since(school, datetime(2026, 11, 20, 7, tzinfo=UTC))] == ["run-1"]
+    assert runs.since(school, datetime(2026, 11, 20, 8, tzinfo=UTC)) == []
+    assert not runs.progress(database.add_school("school-12"), partial)
+    ended = counted("run-1", "2026-11-20T07:01:00+00:00")
+    runs.finish(school, ended)
+    assert not runs.progress(school, partial)
+    assert runs.get("run-1") == ended
 
 
 def test_schools_are_added_once_and_kept_up_to_date(database: SchoolDatabase) -> None:

@@ -306,6 +306,16 @@ runs = Table(
 index("ix_runs_school", runs, "school_id", "seq")
 index("ix_runs_running", runs, "school_id", where="status = 'running'")
 
+stream_days = Table(  # what runs came to, by the day they ended: two weeks cost one look
+    "stream_days",
+    metadata,
+    Column("school_id", WHOLE, ForeignKey("schools.id"), primary_key=True, autoincrement=False),
+    Column("stream", Text(), primary_key=True),
+    Column("day", Text(), primary_key=True),  # UTC, 2026-11-27
+    number("done"),
+    number("failed"),
+)
+
 connections = Table(
     "connections",
     metadata,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,8 @@ from mappings import load_mappings
 from sync_service.clock import SystemClock
 from sync_service.domain.errors import AlreadyRunning, FatalError, StopRequested, Unreachable
 from sync_service.domain.links import RemoteId, SchoolId
-from sync_service.domain.reports import RunReport, RunStatus
-from sync_service.domain.streams import Stream
+from sync_service.domain.reports import RunReport, RunStatus, Stage
+from sync_service.domain.streams import Page, Stream, StreamVersions
 from sync_service.engine.context import School
 from sync_service.engine.cycle import Direction
 from sync_service.engine.leased_run import TAKEN_OVER, Job, run_leased
@@ -36,6 +37,12 @@ class Region(MemoryRemote):
     def __init__(self) -> None:
         super().__init__(SystemClock())
         self.meanwhile: Callable[[], None] | None = None
+        self.before_lessons: Callable[[], None] | None = None
+
+    def pages(self, stream: Stream, cursor: str | None, versions: StreamVersions | None) -> Iterator[Page]:
+        if stream is Stream.LESSONS and self.before_lessons is not None:
+            self.before_lessons()
+        return super().pages(stream, cursor, versions)
 
     def change_versions(self) -> Any:
         if self.meanwhile is not None:
@@ -101,6 +108,42 @@ def test_a_run_is_on_record_while_it_runs_and_when_it_ended(job: Job, region: Re
     assert seen == [RunStatus.RUNNING]
     assert report.status is RunStatus.SUCCEEDED
     assert latest(job) == report
+
+
+def test_a_running_run_shows_what_it_has_done(job: Job, region: Region) -> None:
+    """Another connection sees counts and stage while the run goes on; what it sees balances."""
+    region.create(Stream.SUBJECTS, {"name": "Алгебра"})
+    seen: list[RunReport] = []
+
+    def look() -> None:
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline and not (seen and seen[-1].stream(Stream.SUBJECTS).pull.applied):
+            seen.append(latest(job))
+            time.sleep(PERIOD)
+
+    region.before_lessons = look
+    assert run_leased(job).status is RunStatus.SUCCEEDED
+    last = seen[-1]
+    assert (last.status, last.stage, last.stream(Stream.SUBJECTS).pull.applied) == (
+        RunStatus.RUNNING,
+        Stage.READING,
+        1,
+    )
+    assert all(entry.pull.balances and entry.push.balances for report in seen for entry in report.streams.values())
+    assert latest(job).stage is None
+
+
+def test_the_id_of_a_run_is_told_once_it_is_on_record(job: Job) -> None:
+    """Who starts a run in the background can show it at once."""
+    told: list[RunStatus] = []
+
+    def hear(run_id: str) -> None:
+        report = job.db.runs.get(run_id)
+        assert report is not None
+        told.append(report.status)
+
+    run_leased(replace(job, started=hear))
+    assert told == [RunStatus.RUNNING]
 
 
 def test_leases_are_given_back(job: Job) -> None:
