@@ -26,12 +26,11 @@ from sync_service.engine.context import Cycle, Normalise, School, Tally, never, 
 from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.engine.progress import Progress
-from sync_service.engine.stores import Database, Fence
+from sync_service.engine.stores import TAKEN_OVER, Database, Fence
 
 UNATTENDED = frozenset(
     {"schedule", "start", "login", "catch_up", "reconcile"}
 )  # triggers behind which nobody watches
-TAKEN_OVER = "another run has taken over the streams of this one; what was durable stays, the other run goes on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

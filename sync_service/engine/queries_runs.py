@@ -41,16 +41,16 @@ class RunRow:
 
 def run_rows(db: Database, school: School, *, limit: int = 20) -> list[RunRow]:
     """The latest runs of a school, newest first."""
-    return [_row(report) for report in _seen_now(db, school.school_id, db.runs.latest(school.school_id, limit))]
+    return [_row(report) for report in seen_now(db, school.school_id, db.runs.latest(school.school_id, limit))]
 
 
 def run_report(db: Database, school: School, run_id: str) -> RunReport | None:
     """One run of the school as it is known now."""
     report = db.runs.get(run_id)
-    return None if report is None or report.school != school.code else _seen_now(db, school.school_id, [report])[0]
+    return None if report is None or report.school != school.code else seen_now(db, school.school_id, [report])[0]
 
 
-def _seen_now(db: Database, school: SchoolId, reports: list[RunReport]) -> list[RunReport]:
+def seen_now(db: Database, school: SchoolId, reports: list[RunReport]) -> list[RunReport]:
     """The same reports; a run whose process gives no sign of life is not shown as running, although nobody has
     closed its row yet. A row may have been closed between the two looks, so it is read again."""
     if not any(report.status is RunStatus.RUNNING for report in reports):

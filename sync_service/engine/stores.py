@@ -69,6 +69,10 @@ class StagingStore(Protocol):
         """Rows without a live link; with ``field`` only those whose field is one of ``values``."""
         ...
 
+    def size(self, stream: Stream) -> int:
+        """Rows, linked or not."""
+        ...
+
     def where(self, stream: Stream, field: str, values: Iterable[Any]) -> dict[LocalId, Values]:
         """Rows, linked or not, whose field is one of ``values``."""
         ...
@@ -162,6 +166,10 @@ class LinkStore(Protocol):
         """Live links."""
         ...
 
+    def agreeing(self, stream: Stream) -> int:
+        """Live links about which nothing is open: no case, no entry in the outbox, no change to capture."""
+        ...
+
     def versions(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, tuple[LinkId, int | None]]:
         """Live links with the version their record had when it was last read; bases stay where they are."""
         ...
@@ -232,6 +240,17 @@ class Inbox(Protocol):
     def counts(self) -> dict[tuple[Stream, str], int]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureCount:
+    """Records of one stream and direction that fail alike. ``reason`` names nobody."""
+
+    stream: Stream
+    direction: str
+    code: str
+    reason: str
+    count: int
+
+
 class QuarantineStore(Protocol):
     def put(self, items: Sequence[QuarantineItem]) -> None:
         """Insert, or count one more try of the same stream, direction and record."""
@@ -287,6 +306,10 @@ class QuarantineStore(Protocol):
 
     def counts(self) -> dict[tuple[Stream, str], int]:
         """(stream, direction) → items, discarded ones left out."""
+        ...
+
+    def signatures(self) -> list[SignatureCount]:
+        """How many records fail for which reason, most first; discarded ones left out. One statement."""
         ...
 
 
@@ -681,6 +704,7 @@ class Fence:
     streams: tuple[Stream, ...]
 
 
+TAKEN_OVER = "another run has taken over the streams of this one; what was durable stays, the other run goes on"
 NO_LAST_WORD = "the process of this run ended without a word; what was durable stays, the next run goes on from there"
 
 

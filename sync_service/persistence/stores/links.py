@@ -52,6 +52,13 @@ _SOME = (
     "SELECT t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
     " AND NOT t.remote_id {texts} ORDER BY t.local_id LIMIT ?"
 )
+_AGREEING = (
+    "SELECT count(*) FROM links AS l WHERE l.school_id = ? AND l.stream = ? AND l.state = 'live'"
+    " AND l.id NOT IN (SELECT c.link_id FROM conflicts AS c WHERE c.school_id = ? AND c.stream = ?"
+    " AND c.state IN ('open', 'undoing'))"
+    " AND l.local_id NOT IN (SELECT o.local_id FROM outbox AS o WHERE o.school_id = ? AND o.stream = ?)"
+    " AND l.local_id NOT IN (SELECT j.local_id FROM changes AS j WHERE j.school_id = ? AND j.stream = ?)"
+)
 _COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
 
 
@@ -177,6 +184,10 @@ class Links:
     def count(self, stream: Stream) -> int:
         ((live,),) = self._tx.query(_COUNT, self._tx.school, stream.value)
         return int(live)
+
+    def agreeing(self, stream: Stream) -> int:
+        ((found,),) = self._tx.query(_AGREEING, *(self._tx.school, stream.value) * 4)
+        return int(found)
 
     def versions(self, stream: Stream, remote_ids: Iterable[RemoteId]) -> dict[RemoteId, tuple[LinkId, int | None]]:
         wanted = list(remote_ids)

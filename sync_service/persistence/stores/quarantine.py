@@ -11,6 +11,7 @@ from typing import Any
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.streams import Stream
+from sync_service.engine.stores import SignatureCount
 from sync_service.persistence.moments import moment, moment_or_none, stamp
 from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
@@ -67,6 +68,10 @@ _REMOVE = "DELETE FROM quarantine WHERE school_id = ? AND id {ints}"
 _COUNTS = (
     "SELECT stream, direction, count(*) FROM quarantine WHERE school_id = ? AND discarded_at IS NULL"
     " GROUP BY stream, direction"
+)
+_SIGNATURES = (
+    "SELECT stream, direction, min(code), min(reason), count(*) FROM quarantine"
+    " WHERE school_id = ? AND discarded_at IS NULL GROUP BY stream, direction, signature ORDER BY 5 DESC, 1, 2, 3"
 )
 _SAME = "quarantine.payload = excluded.payload AND quarantine.signature = excluded.signature"
 _AGAIN = (
@@ -231,3 +236,9 @@ class Quarantine:
 
     def counts(self) -> dict[tuple[Stream, str], int]:
         return {(Stream(name), way): count for name, way, count in self._tx.query(_COUNTS, self._tx.school)}
+
+    def signatures(self) -> list[SignatureCount]:
+        return [
+            SignatureCount(stream=Stream(name), direction=way, code=code, reason=reason, count=count)
+            for name, way, code, reason, count in self._tx.query(_SIGNATURES, self._tx.school)
+        ]

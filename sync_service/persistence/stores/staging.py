@@ -23,6 +23,7 @@ _UNLINKED = (
     " AND l.local_id = t.id AND l.state = 'live')"
 )
 _ANY_ROW = "SELECT 1 FROM {table} WHERE school_id = ? LIMIT 1"
+_SIZE = "SELECT count(*) FROM {table} WHERE school_id = ?"
 _DELETE = "DELETE FROM {table} WHERE school_id = ? AND id {ints}"
 _CHILDREN = "SELECT {field} FROM {table} WHERE school_id = ? AND {field} {ints}"
 
@@ -171,6 +172,10 @@ class StagingRows:
 
     def is_empty(self, stream: Stream) -> bool:
         return not self._tx.query(_ANY_ROW, self._tx.school, table=shape_of(stream).table.name)
+
+    def size(self, stream: Stream) -> int:
+        ((rows,),) = self._tx.query(_SIZE, self._tx.school, table=shape_of(stream).table.name)
+        return int(rows)
 
     def update(self, stream: Stream, changes: Sequence[tuple[LocalId, Values]]) -> None:
         merged: dict[LocalId, Values] = {}

@@ -19,8 +19,8 @@ from sync_service.domain.reports import RunReport, RunStatus, Stage
 from sync_service.domain.streams import Page, Stream, StreamVersions
 from sync_service.engine.context import School
 from sync_service.engine.cycle import Direction
-from sync_service.engine.leased_run import TAKEN_OVER, Job, run_leased
-from sync_service.engine.stores import Fence
+from sync_service.engine.leased_run import Job, run_leased
+from sync_service.engine.stores import TAKEN_OVER, Fence
 from sync_service.notify import LogNotifier
 from sync_service.persistence import SqlDatabase
 from tests.databases import SchoolDatabase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.leased_run import TAKEN_OVER
+from sync_service.engine.stores import TAKEN_OVER
 from tests.simulation.lease_statements import Heir, busy, late_runs, run
 from tests.unit.engine.world import World
 
