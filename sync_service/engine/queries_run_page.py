@@ -10,7 +10,7 @@ from sync_service.domain.streams import BOTH_WAYS, Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
 from sync_service.engine.failure_words import FailureWords, of_run, words_of
-from sync_service.engine.queries_runs import run_report
+from sync_service.engine.queries_runs import run_report, seen_now
 from sync_service.engine.stores import Database
 
 PULLED: dict[str, str] = {
@@ -122,6 +122,12 @@ def run_page(db: Database, school: School, run_id: str) -> RunView | None:
     """One run as it is known now; None when there is none."""
     report = run_report(db, school, run_id)
     return None if report is None else view_of(report)
+
+
+def run_pages(db: Database, school: School, *, limit: int) -> list[RunView]:
+    """The latest runs, newest first."""
+    reports = seen_now(db, school.school_id, db.runs.latest(school.school_id, limit))
+    return [view_of(report) for report in reports]
 
 
 def view_of(report: RunReport) -> RunView:

@@ -44,6 +44,15 @@ def run_rows(db: Database, school: School, *, limit: int = 20) -> list[RunRow]:
     return [_row(report) for report in seen_now(db, school.school_id, db.runs.latest(school.school_id, limit))]
 
 
+def running_run(db: Database, school: School) -> str | None:
+    """The id of the run that is under way, by its lease; None when none is."""
+    alive = db.leases.alive(school.school_id)
+    if not alive:
+        return None
+    reports = db.runs.latest(school.school_id, len(alive) + 5)
+    return next((r.run_id for r in reports if r.status is RunStatus.RUNNING and r.run_id in alive), None)
+
+
 def run_report(db: Database, school: School, run_id: str) -> RunReport | None:
     """One run of the school as it is known now."""
     report = db.runs.get(run_id)

@@ -78,6 +78,13 @@ class SchoolState:
     running: str | None
     last: RunView | None
 
+    @property
+    def shared(self) -> Cause | None:
+        """The cause every stream has in common: said once."""
+        causes = [one.cause for one in self.streams if one.cause]
+        same = len(causes) == len(self.streams) and len({cause.words for cause in causes}) == 1
+        return causes[0] if same else None
+
 
 def school_state(
     db: Database, school: School, *, needs_login: bool, intervals: Mapping[Stream, float], now: datetime

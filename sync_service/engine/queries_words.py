@@ -338,3 +338,11 @@ def is_day(field: str) -> bool:
 _DAYS = frozenset(
     {"starts_on", "ends_on", "late_entry_until", "date", "birth_date", "admitted_on", "order_date", "lesson_date"}
 )
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: «40 с», «15 мин», «3 ч», «2 дн.»."""
+    for size, unit in ((86_400, "дн."), (3600, "ч"), (60, "мин")):
+        if seconds >= size and (seconds % size == 0 or seconds >= 2 * size):
+            return f"{round(seconds / size)}\u00a0{unit}"
+    return f"{round(seconds)}\u00a0с"

@@ -19,8 +19,10 @@ from starlette.staticfiles import StaticFiles
 from sync_service.domain.errors import DatabaseBusy, DecisionError, SyncError
 from sync_service.web.errands import Errands
 from sync_service.web.headers import UNSAFE, Gate
+from sync_service.web.live import Live
 from sync_service.web.rendering import Renderer
 from sync_service.web.routes import ROUTERS
+from sync_service.web.started_runs import StartedRuns
 from sync_service.web.visits import Forbidden, NoSuchPage, SignInNeeded, StaleForm, Visit, typed_in
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
     app.state.parts = AppParts(
         service=service, accounts=service.accounts, renderer=Renderer(), secure=secure, errands=Errands()
     )
+    app.state.live, app.state.started_runs = Live(), StartedRuns(service)
     with as_file(files("sync_service.web") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")
     for router in ROUTERS:

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse
 from sync_service.domain.people import Permission, Role
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_page import Pulse, Waiting
+from sync_service.engine.queries_state import Day
 from sync_service.web.i18n import LANGUAGES, RUSSIAN, translator
 
 if TYPE_CHECKING:
@@ -93,7 +94,13 @@ class Renderer:
             words=words, plural=words.plural, Permission=Permission, ROLE_NAMES=ROLE_NAMES
         )
         self._environment.filters.update(
-            day=words.value_day, phone=words.phone, marked=marked, spelling=differs_in_spelling_only
+            span=words.span,
+            inside=inside,
+            bars=bars,
+            day=words.value_day,
+            phone=words.phone,
+            marked=marked,
+            spelling=differs_in_spelling_only,
         )
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -177,6 +184,10 @@ class Clockface:
         """«11:05»."""
         return f"{self.local(at):%H:%M}"
 
+    def brief(self, at: str) -> str:
+        """«11:05» of today, else as ``short``."""
+        return self.clock(at) if self.local(at).date() == self.today else self.short(at)
+
     def short(self, at: str | None) -> str:
         """«сегодня в 11:05», «вчера в 11:05», «11.09 в 10:14», «11.09.2025»."""
         if at is None:
@@ -203,6 +214,43 @@ class Clockface:
     def day_of(self, at: str) -> str:
         """«11 сентября»."""
         return format_date(self.local(at).date(), "d MMMM", locale="ru")
+
+
+def inside(sentence: str) -> str:
+    """A sentence as it stands after a colon: its first letter small, «ГИС» as it is."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a chart 160 wide and 30 high. ``failed`` are y and height of its red part, 0 high for none."""
+
+    x: float
+    y: float
+    height: float
+    failed_y: float
+    failed_height: float
+
+
+BAR_STEP, BAR_BASE, BAR_TOP = 11.4, 30.0, 6.0
+
+
+def bars(days: Sequence[Day]) -> list[Bar]:
+    """One bar for each day; the highest fills the chart, the smallest can still be seen."""
+    counts = [(one.done, one.failed) for one in days]
+    most = max((done + failed for done, failed in counts), default=0) or 1
+    room = BAR_BASE - BAR_TOP
+    found = []
+    for place, (done, failed) in enumerate(counts):
+        height = max(2.3, room * done / most) if done else 0.0
+        red = max(3.0, room * failed / most) if failed else 0.0
+        height = min(height, room - red)
+        top = BAR_BASE - height
+        gap = 1.0 if red and height else 0.0
+        found.append(
+            Bar(round(place * BAR_STEP, 1), round(top, 1), round(height, 1), round(top - gap - red, 1), round(red, 1))
+        )
+    return found
 
 
 def marked(text: str, other: str) -> Sequence[tuple[str, bool]]:

@@ -36,10 +36,10 @@ class PageServer:
         address, self.port = self._socket.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         self.url = f"http://{shown}:{self.port}"
-        self._app = create_app(service, hosts=hosts, secure=secure)
+        self.app = create_app(service, hosts=hosts, secure=secure)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                self._app,
+                self.app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -64,8 +64,10 @@ class PageServer:
         return self._thread.is_alive()
 
     def stop(self) -> None:
+        self.app.state.live.close()
         self._server.should_exit = True
-        self._app.state.parts.errands.stop()
+        self.app.state.parts.errands.stop()
+        self.app.state.started_runs.close()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS * 2)
         self._socket.close()

@@ -15,6 +15,8 @@ from sync_service.web.routes import (
     quarantine,
     releases,
     resync,
+    runs,
+    state,
     today,
 )
 
@@ -22,6 +24,8 @@ _SCREENS = (
     door,
     ops,
     today,
+    state,
+    runs,
     conflicts,
     matches,
     releases,

@@ -117,3 +117,53 @@ for (const waiting of document.querySelectorAll("[data-poll]")) {
   };
   setTimeout(ask, 1500);
 }
+// ── a run that goes on: server-sent events, else asking again every few seconds ──
+
+const ASK_AGAIN = 3000;
+
+function follow(box) {
+  const path = box.dataset.live;
+  const said = document.querySelector("[data-said]");
+
+  function show(html, running) {
+    const open = box.querySelector("details[open]") !== null;
+    box.innerHTML = html; // rendered by our own templates, which escape everything
+    if (open) for (const detail of box.querySelectorAll("details")) detail.open = true;
+    const news = box.querySelector("[data-say]")?.textContent ?? "";
+    if (said && said.textContent !== news) said.textContent = news;
+    if (!running) document.querySelector("[data-renew]")?.remove();
+  }
+
+  async function ask() {
+    try {
+      const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+      if (answer.redirected) return location.reload(); // the session has ended
+      const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("run");
+      if (fresh) {
+        show(fresh.innerHTML, fresh.dataset.live !== undefined);
+        if (fresh.dataset.live === undefined) return;
+      }
+    } catch {
+      // the server is away: it will be back
+    }
+    setTimeout(listen, ASK_AGAIN);
+  }
+
+  function listen() {
+    if (!window.EventSource) return ask();
+    const source = new EventSource(path);
+    source.addEventListener("run", (event) => show(event.data, true));
+    source.addEventListener("end", (event) => {
+      source.close();
+      show(event.data, false);
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) ask(); // refused, not merely cut off: look for the reason
+    });
+    window.addEventListener("pagehide", () => source.close(), { once: true });
+  }
+
+  listen();
+}
+
+for (const box of document.querySelectorAll("[data-live]")) follow(box);
