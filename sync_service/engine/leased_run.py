@@ -131,7 +131,7 @@ def _is_free(job: Job, holder: str, stream: Stream) -> bool:
 
 def _run_on_record(job: Job, report: RunReport, fence: Fence, heartbeat: Heartbeat) -> None:
     try:
-        progress = Progress(job.db, job.school.school_id, report, period=job.period)
+        progress = Progress(job.db, job.school.school_id, report, period=min(job.period, 1.0))
         with progress, _fewer_collections():
             run_cycle(_cycle(job, report, fence, heartbeat.stop), fence.streams, job.direction)
     except SyncError as error:

@@ -56,8 +56,8 @@ class StreamState:
 
     @property
     def error_percent(self) -> int:
-        """Rounded up: one failure is never shown as none."""
-        return -(-100 * self.failed // (self.done + self.failed)) if self.failed else 0
+        """Of the last 24 hours, rounded down: 0 with ``failed`` is less than one."""
+        return 100 * self.failed // (self.done + self.failed) if self.failed else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ class Renderer:
         self._environment.filters.update(
             span=words.span,
             inside=inside,
+            figure=figure,
             bars=bars,
             day=words.value_day,
             phone=words.phone,
@@ -214,6 +215,11 @@ class Clockface:
     def day_of(self, at: str) -> str:
         """«11 сентября»."""
         return format_date(self.local(at).date(), "d MMMM", locale="ru")
+
+
+def figure(number: int) -> str:
+    """«22 596», with a space that does not break."""
+    return f"{number:,}".replace(",", "\u00a0")
 
 
 def inside(sentence: str) -> str:
