@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
 from dataclasses import fields
 
 from hypothesis import given
@@ -92,3 +94,30 @@ def test_the_report_is_a_json_document_of_the_documented_shape(report: RunReport
         assert ("push" in entry) == (stream in BOTH_WAYS)
         assert {name: entry["pull"][name] for name in PULL} == {name: getattr(counts.pull, name) for name in PULL}
         assert entry["error"] == counts.error
+
+
+def test_a_report_that_is_being_counted_on_is_copied_in_balance() -> None:
+    """Whatever another thread is adding at the moment; what it added before is in the copy."""
+    report = RunReport(run_id="r", school="s")
+    report.stream(Stream.MARKS)
+    ended = threading.Event()
+
+    def count() -> None:
+        for number in range(20_000):
+            report.stream(Stream.MARKS).pull.add(Outcome.APPLIED)
+            report.stream(Stream.MARKS).push.add("acked")
+            report.stream(Stream.MARKS).waiting[f"reason {number % 50}"] = number
+        ended.set()
+
+    worker = threading.Thread(target=count)
+    worker.start()
+    copies = 0
+    while not ended.is_set():
+        with suppress(RuntimeError):  # a reason was being added: the next try succeeds
+            entry = report.so_far().streams[Stream.MARKS]
+            assert entry.pull.balances
+            assert entry.push.balances
+            copies += 1
+    worker.join()
+    assert copies
+    assert report.so_far().streams[Stream.MARKS].pull.applied == 20_000
