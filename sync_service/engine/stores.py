@@ -768,7 +768,7 @@ class RunStore(Protocol):
         ...
 
     def since(self, school: SchoolId, moment: datetime, limit: int = 1500) -> list[RunReport]:
-        """Those that started at ``moment`` or later, newest first."""
+        """Of the last ``limit`` runs those that started at ``moment`` or later, newest first."""
         ...
 
     def days(self, school: SchoolId, since: date) -> list[DayCount]:

@@ -238,7 +238,7 @@ class Bar:
     failed_height: float
 
 
-BAR_STEP, BAR_BASE, BAR_TOP = 11.4, 30.0, 6.0
+BAR_STEP, BAR_BASE, BAR_TOP = 11.4, 30.0, 7.0
 
 
 def bars(days: Sequence[Day]) -> list[Bar]:
