@@ -118,10 +118,10 @@ def arrival_search(post: Move) -> HTMLResponse:
     return visit.render("arrival_search.html", typed=typed, problems=(), search=search)
 
 
-@router.get("/s/{school}/movements/arrival/{item_id}")
-def arrival_of_card(visit: Form, item_id: int) -> HTMLResponse:
+@router.get("/s/{school}/movements/arrival/{student_id}")
+def arrival_of_card(visit: Form, student_id: int) -> HTMLResponse:
     """The form for a card of the school."""
-    return _arrival_form(visit, {"student_id": str(item_id)})
+    return _arrival_form(visit, {"student_id": str(student_id)})
 
 
 @router.post("/s/{school}/movements/arrival/form")
@@ -153,18 +153,18 @@ def departure_search(post: Move) -> HTMLResponse:
     return visit.render("departure_search.html", query=query, found=found)
 
 
-@router.get("/s/{school}/movements/departure/{item_id}")
-def departure_form(visit: Form, item_id: int) -> HTMLResponse:
-    return _departure_form(visit, item_id, {})
+@router.get("/s/{school}/movements/departure/{student_id}")
+def departure_form(visit: Form, student_id: int) -> HTMLResponse:
+    return _departure_form(visit, student_id, {})
 
 
-@router.post("/s/{school}/movements/departure/{item_id}")
-def save_departure(post: Move, item_id: int) -> Response:
+@router.post("/s/{school}/movements/departure/{student_id}")
+def save_departure(post: Move, student_id: int) -> Response:
     visit, typed = post.visit, post.typed()
     try:
-        done = enter_departure(visit.desk(), item_id, typed)
+        done = enter_departure(visit.desk(), student_id, typed)
     except EntryRefused as refused:
-        return _departure_form(visit, item_id, typed, refused.problems)
+        return _departure_form(visit, student_id, typed, refused.problems)
     return visit.go("/movements", word=f"Выбытие записано. {done.next_step}")
 
 

@@ -16,18 +16,18 @@ See = Annotated[Visit, Depends(visiting(Permission.SEE_PUPILS))]
 Unmask = Annotated[Post, Depends(posting(Permission.UNMASK))]
 
 
-@router.get("/s/{school}/pupils/{item_id}")
-def card(visit: See, item_id: int) -> HTMLResponse:
+@router.get("/s/{school}/pupils/{student_id}")
+def card(visit: See, student_id: int) -> HTMLResponse:
     """Everything the school knows, with СНИЛС, phones and the document's number masked."""
-    view = pupil_view(visit.service.db, visit.school, item_id)
-    visit.seen("pupils", [item_id])
+    view = pupil_view(visit.service.db, visit.school, student_id)
+    visit.seen("pupils", [student_id])
     return visit.render("pupil.html", view=view)
 
 
-@router.post("/s/{school}/pupils/{item_id}")
-def unmask(post: Unmask, item_id: int) -> HTMLResponse:
+@router.post("/s/{school}/pupils/{student_id}")
+def unmask(post: Unmask, student_id: int) -> HTMLResponse:
     """The same in full; that it was asked for is in the journal."""
     visit = post.visit
-    view = pupil_view(visit.service.db, visit.school, item_id, unmask=True)
-    visit.seen("unmask", [item_id])
+    view = pupil_view(visit.service.db, visit.school, student_id, unmask=True)
+    visit.seen("unmask", [student_id])
     return visit.render("pupil.html", view=view)
