@@ -163,7 +163,8 @@ class Scope:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A saved plan. ``fingerprints`` are those of the mapping tables it was made with, ``versions`` the newest
-    change version of streams whose inventory was matched, ``left`` what it leaves to the ordinary run, by reason."""
+    change version of streams whose inventory was matched, ``left`` what it leaves to the ordinary run, by reason,
+    ``compared`` how many records were looked at, those of the items among them."""
 
     plan_id: int
     kind: PlanKind
@@ -174,6 +175,7 @@ class Plan:
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)
     versions: Mapping[Stream, int] = field(default_factory=dict)
     left: Mapping[Stream, Mapping[str, int]] = field(default_factory=dict)
+    compared: Mapping[Stream, int] = field(default_factory=dict)
     state: PlanState = PlanState.PLANNED
     digest: str = ""
     applied_at: datetime | None = None

@@ -24,7 +24,8 @@ from sync_service.engine.stores import Database, UnitOfWork
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
     """A plan in a list. ``counts``: stream → act → records, a record under each of its acts; ``results``: what
-    became of them; ``left``: stream → reason → records the plan leaves to the ordinary run."""
+    became of them; ``left``: stream → reason → records the plan leaves to the ordinary run; ``compared``: stream →
+    records that were looked at."""
 
     id: int
     school: str
@@ -41,6 +42,7 @@ class PlanRow:
     counts: dict[str, dict[str, int]]
     results: dict[str, int]
     left: dict[str, dict[str, int]]
+    compared: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,7 @@ def _row(school: School, plan: Plan, now: datetime) -> dict[str, Any]:
         "changes": len(plan.items),
         "counts": {stream.value: counts for stream, counts in plan.counts().items()},
         "results": plan.results(),
+        "compared": {stream.value: number for stream, number in plan.compared.items()},
         "left": {stream.value: dict(counts) for stream, counts in plan.left.items()},
     }
 

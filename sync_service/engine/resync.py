@@ -96,6 +96,7 @@ def make_plan(job: Job, kind: PlanKind, scope: Scope) -> Plan:
         fingerprints={stream: text for stream, text in job.fingerprints.items() if stream in scope.streams},
         versions=planning.versions,
         left={stream: dict(+counts) for stream, counts in planning.left.items() if +counts},
+        compared=dict(+planning.compared),
     )
     plan = replace(plan, digest=plan_digest(plan))
     with job.db.write(job.school.school_id) as uow:
@@ -125,6 +126,7 @@ class _Planning:
     kind: PlanKind
     items: dict[tuple[Stream, tuple[str, str]], PlanItem] = field(default_factory=dict)
     left: dict[Stream, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    compared: Counter[Stream] = field(default_factory=Counter)
     versions: dict[Stream, int] = field(default_factory=dict)
     foresight: Foresight = field(default_factory=Foresight)
     chunks: int = 0
@@ -151,6 +153,7 @@ class _Planning:
         for records in chunked(self._reading(stream, versions, seen)):
             deferred.update({record.remote_id: record for record in self._draft(stream, records).deferred})
             self.cycle.check_stop()
+        self.compared[stream] += len(seen)
         if deferred:
             if versions is not None:
                 self.versions[stream] = versions.newest
@@ -205,6 +208,7 @@ class _Planning:
 
     def _free(self, stream: Stream, ids: list[LocalId]) -> None:
         if ids and self.kind is PlanKind.COMPARE and stream in BOTH_WAYS:
+            self.compared[stream] += len(ids)
             self._draft(stream, [], ids)
 
     def _compare(self, stream: Stream, local_ids: set[LocalId], remote_ids: set[RemoteId]) -> int:
@@ -219,6 +223,7 @@ class _Planning:
             self.left[stream]["unreadable"] += len(found.rejects)
             self.left[stream]["missing"] += len(part) - len(found.records) - len(found.rejects)
             known += len(found.records) + len(found.rejects)
+            self.compared[stream] += len(found.records)
             # Which of them only a whole inventory can match is for a plan of the stream.
             self.left[stream]["inventory"] += len(self._draft(stream, list(found.records)).deferred)
         for free in chunked(sorted(set(rows) - self.foresight.linked(stream))):

@@ -71,7 +71,14 @@ def test_the_figures_of_a_preview_add_up_and_nothing_is_written(school_page: Sit
     before = school_page.world.rows("students"), dict(school_page.world.remote.records(Stream.STUDENTS))
     page = admin.get(planned(school_page, admin))
     shown = words_of(page)
-    assert "В плане 7 = изменить 6 + добавить 1 + спросить человека 0 + запомнить, что сходится 0." in shown
+    figures = re.search(
+        r"Проверено (\d+) = изменить 6 \+ добавить 1 \+ спросить человека 0 \+ запомнить, что сходится 0"
+        r" \+ не трогаем (\d+)\.",
+        shown,
+    )
+    assert figures, shown
+    known = sum(len(school_page.world.remote.records(stream)) for stream in Stream)
+    assert (int(figures[1]), int(figures[2])) == (known, known - 7)
     assert "Изменить: 1 в школе + 6 в ГИС − 1 на обеих сторонах = 6." in shown
     assert "Записать 7" in shown
     assert "ещё 30 минут" in shown

@@ -147,6 +147,7 @@ def _scope_text(plan: Plan) -> str:
             "until": scope.until,
             "fingerprints": _by_name(plan.fingerprints),
             "versions": _by_name(plan.versions),
+            "compared": _by_name(plan.compared),
             "left": {stream.value: dict(counts) for stream, counts in plan.left.items()},
         }
     )
@@ -208,6 +209,7 @@ def _plan(row: Sequence[Any], items: Iterable[PlanItem]) -> Plan:
         fingerprints=_by_stream(scope["fingerprints"]),
         versions=_by_stream(scope["versions"]),
         left=_by_stream(scope["left"]),
+        compared=_by_stream(scope["compared"]),
         applied_at=moment_or_none(applied_at),
         applied_by=applied_by,
     )

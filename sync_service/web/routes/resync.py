@@ -225,6 +225,7 @@ def _plan(
         begun=view.state == PlanState.APPLYING.value,
         minutes=max(1, -(-int(left.total_seconds()) // 60)),
         code=_code(view),
+        compared=sum(view.compared.values()),
         unfinished=sum(view.results.get(name, 0) for name in ("none", ItemResult.QUEUED.value)),
         problem=problem,
     )

@@ -48,6 +48,7 @@ VIEWS = (
     queries_holds.HoldRow,
     queries_holds.HoldView,
     queries_holds.HoldItemView,
+    queries_holds.HeldFieldView,
     queries_quarantine.QuarantineRow,
     queries_quarantine.QuarantineView,
     queries_resync.PlanRow,
