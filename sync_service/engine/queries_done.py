@@ -116,14 +116,16 @@ def _match(row: MatchRow) -> DoneItem:
 
 
 def _enrolment(case: Release, titles: Mapping[LocalId, str]) -> DoneItem:
-    school = case.previous_school or "прежняя школа"
-    card = "" if case.new_card else " без новой карточки"
+    if case.new_card:  # nobody had to release the pupil, or nobody can in the region
+        what = "зачислен, в ГИС новая карточка"
+    else:
+        what = f"{case.previous_school or 'прежняя школа'} отчислила, зачислен без новой карточки"
     return DoneItem(
         queue="releases",
         id=case.release_id,
         student_ids=(case.student_id,),
         title=titles[case.student_id],
-        what=f"{school} отчислила, зачислен{card}",
+        what=what,
         side="",
         at=case.closed_at.isoformat() if case.closed_at else "",
         by=None if case.closed_by in (None, "system") else case.closed_by,
