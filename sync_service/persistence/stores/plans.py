@@ -209,7 +209,7 @@ def _plan(row: Sequence[Any], items: Iterable[PlanItem]) -> Plan:
         fingerprints=_by_stream(scope["fingerprints"]),
         versions=_by_stream(scope["versions"]),
         left=_by_stream(scope["left"]),
-        compared=_by_stream(scope["compared"]),
+        compared=_by_stream(scope.get("compared", {})),
         applied_at=moment_or_none(applied_at),
         applied_by=applied_by,
     )
