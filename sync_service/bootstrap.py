@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from connectors.endpoints import Endpoints
 from sync_service.clock import SystemClock
@@ -28,7 +29,7 @@ from sync_service.engine.cycle import Direction
 from sync_service.engine.decisions import Desk
 from sync_service.engine.leased_run import UNATTENDED, Job, run_leased
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
-from sync_service.notify import LogNotifier
+from sync_service.notify import Courier, LogNotifier, Route
 from sync_service.region import CandidateToken, StoredTokens, connect, needs_login, note_rejection
 
 if TYPE_CHECKING:
@@ -44,17 +45,22 @@ if TYPE_CHECKING:
     from sync_service.persistence.uploads import Uploads
 
 TELLING_PERIODS = 3.5  # a run is dead when its heartbeat stands still for three
+WATCH_SECONDS = 60.0  # between two looks for something the administrator is to be told
 CLOSING_SECONDS = 45.0  # who only watches waits longer: a long transaction keeps a heartbeat waiting too
 
 
 class Service:
     """One installation, ready for work. Safe to share between threads; ``close`` ends its connections."""
 
-    def __init__(self, settings: Settings, *, db: SqlDatabase, clock: Clock, notifier: Notifier) -> None:
+    def __init__(
+        self, settings: Settings, *, db: SqlDatabase, clock: Clock, notifier: Notifier | None = None
+    ) -> None:
         self.settings = settings
         self.db = db
         self.clock = clock
-        self.notifier = notifier
+        self.courier = self._hire() if settings.channels and notifier is None else None
+        self.notifier: Notifier = notifier or self.courier or LogNotifier()
+        self._looked_at: dict[str, float] = {}
         self.endpoints = Endpoints(clock)  # what this process knows of the regional servers
         self._probe = crash_probe(os.environ) or nothing
         self._schools = _register(db, settings)
@@ -83,7 +89,7 @@ class Service:
         db = open_database(settings.database_url, create=create, now=clock.now)
         with ExitStack() as on_error:
             on_error.callback(db.close)
-            service = cls(settings, db=db, clock=clock, notifier=notifier or LogNotifier())
+            service = cls(settings, db=db, clock=clock, notifier=notifier)
             on_error.pop_all()
         return service
 
@@ -92,6 +98,8 @@ class Service:
         with self._lock:
             remotes = [*self._retired, *self._remotes.values()]
             self._retired, self._remotes = [], {}
+        if self.courier is not None:
+            self.courier.close()
         for remote in remotes:
             remote.close()
         self.db.close()
@@ -379,6 +387,52 @@ class Service:
         from sync_service.persistence.people import SqlPeople
 
         return Accounts(SqlPeople(self.db.engine), self.clock.now)
+
+    # Telling people
+
+    def _hire(self) -> Courier:
+        """Who carries messages over the channels of the settings."""
+        rules = self.settings.notify
+
+        def quiet(school: School) -> bool:
+            local = self.clock.now().astimezone(ZoneInfo(school.zone))
+            return any(window.covers(local) for window in rules.quiet_hours)
+
+        return Courier(
+            self.db,
+            lambda: self._schools.values(),
+            [
+                Route(to=frozenset(one.to), url=one.url.get_secret_value(), names=one.names)
+                for one in self.settings.channels
+            ],
+            clock=self.clock,
+            quiet=quiet,
+            director_at_once=rules.director_at_once,
+            timeout=rules.timeout,
+            page=self.settings.web.public_url,
+        )
+
+    def watch(self, school: School) -> None:
+        """The daemon's look at how the exchange itself is doing, once a minute: what has begun (login needed, the
+        brake, a long silence) is written down for the administrator, and whatever is untold is passed on."""
+        from sync_service.engine.alerts import watch_state
+        from sync_service.engine.telling import note_arrival, untold
+
+        now = self.clock.monotonic()
+        if now - self._looked_at.get(school.code, -WATCH_SECONDS) < WATCH_SECONDS:
+            return
+        self._looked_at[school.code] = now
+        watch_state(
+            self.db,
+            school,
+            login_needed=self.needs_login(school),
+            silence=self.settings.notify.silence,
+            now=self.clock.now(),
+        )
+        waiting = untold(self.db, school)
+        told = [n.key for n, addresses in waiting if self.notifier.tell(school.code, n, addresses)]
+        if told:
+            note_arrival(self.db, school, told)
 
     # Examinations
 

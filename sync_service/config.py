@@ -12,12 +12,21 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from sync_service.domain import guards
 from sync_service.domain.errors import ConfigError
@@ -28,6 +37,7 @@ ENVIRONMENT = {
     "ECP_SYNC_LOG_LEVEL": "log_level",
     "ECP_SYNC_MAPPINGS_DIR": "mappings_dir",
 }
+CHANNEL_ROLES = ("director", "deputy_head", "class_teacher", "secretary", "admin")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOMENT = re.compile(r"(?:(?P<days>[a-z, ]+) )?(?P<at>\d\d:\d\d)")
 _WINDOW = re.compile(r"(?:(?P<days>[a-z, ]+) )?(?P<starts>\d\d:\d\d)-(?P<ends>\d\d:\d\d)")
@@ -60,6 +70,13 @@ class BlackoutWindow(_Strict):
     starts: time
     ends: time
     weekdays: frozenset[int] = frozenset(range(7))
+
+    def covers(self, local: datetime) -> bool:
+        """Whether the clock on the wall shows an hour of this window; ``ends`` is outside it."""
+        at, day = local.time(), local.weekday()
+        if self.starts < self.ends:
+            return self.starts <= at < self.ends and day in self.weekdays
+        return (at >= self.starts and day in self.weekdays) or (at < self.ends and (day - 1) % 7 in self.weekdays)
 
 
 class WeeklyMoment(_Strict):
@@ -226,6 +243,43 @@ class Web(_Strict):
         return self.public_url.startswith("https://")
 
 
+class Notify(_Strict):
+    """When people are told. ``silence`` is hours without a successful run after which the administrator is told,
+    0 for never; ``timeout`` is seconds for one message."""
+
+    quiet_hours: Windows = ()
+    director_at_once: bool = True
+    silence: Annotated[int, Field(ge=0, le=720)] = 24
+    timeout: Annotated[float, Field(ge=1, le=120)] = 15.0
+
+
+class Channel(_Strict):
+    """A way to people. ``to``: roles, or patterns of addresses of the table of contacts («*@school.example»);
+    ``url``: where apprise sends, with ``{address}`` for the contact's own address."""
+
+    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    url: SecretStr
+    names: bool = False
+
+    @field_validator("to")
+    @classmethod
+    def _somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in CHANNEL_ROLES and "@" not in name:
+                raise ValueError(
+                    f"{name!r} is neither a role ({', '.join(CHANNEL_ROLES)}) nor a pattern of addresses with «@»"
+                )
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: SecretStr) -> SecretStr:
+        # The value holds a password: it is never repeated.
+        if not re.match(r"[a-z0-9]+://.|env:\w+$", value.get_secret_value()):
+            raise ValueError("expected an address of apprise (scheme://…), or env:NAME of a variable that is set")
+        return value
+
+
 class SchoolSettings(_Strict):
     """One school: who it is in the region, and how the region is reached."""
 
@@ -267,6 +321,8 @@ class Settings(_Strict):
     limits: Limits = Field(default_factory=Limits)
     guard: Guard = Field(default_factory=Guard)
     web: Web = Field(default_factory=Web)
+    notify: Notify = Field(default_factory=Notify)
+    channels: tuple[Channel, ...] = ()
     schools: tuple[SchoolSettings, ...]
 
     @field_validator("database_url")
@@ -313,11 +369,21 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
             content["database_url"] = Path(secret).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError([f"ECP_SYNC_DATABASE_URL_FILE: {error.strerror}; name a readable file"]) from None
+    _fill_in_channels(content, environment)
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
         raise ConfigError([_problem(path, content, detail) for detail in error.errors(include_input=False)]) from None
     return _anchored(settings, path.absolute().parent)
+
+
+def _fill_in_channels(content: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """``url = "env:NAME"`` stands for that variable; one that is not set is no address."""
+    channels = content.get("channels")
+    for channel in channels if isinstance(channels, list) else ():
+        url = channel.get("url") if isinstance(channel, dict) else None
+        if isinstance(url, str) and url.startswith("env:"):
+            channel["url"] = environment.get(url.removeprefix("env:"), "")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -356,6 +422,8 @@ _KNOWN: dict[str, type[_Strict]] = {
     "limits": Limits,
     "guard": Guard,
     "web": Web,
+    "notify": Notify,
+    "channels": Channel,
     "schools": SchoolSettings,
 }
 _SENTENCES = {

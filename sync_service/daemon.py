@@ -169,6 +169,7 @@ class Daemon:
         for code, duty in self._duties.items():
             try:
                 changed = duty.look()
+                self._service.watch(duty.school)
             except Exception as error:  # noqa: BLE001  # the other schools, and the next look, go on
                 self._log.warning("look_failed", school=code, error=type(error).__name__)
                 continue

@@ -62,6 +62,7 @@ def examine(settings: Settings, *, clock: Clock, fix: bool = False) -> list[Find
 
 def _settings(settings: Settings) -> tuple[list[Finding], Mappings | None]:
     findings = [finding for school in settings.schools for finding in _school(school, settings.limits)]
+    findings += _channels(settings)
     mappings = None
     try:
         mappings, problems = _mappings(settings)
@@ -71,6 +72,24 @@ def _settings(settings: Settings) -> tuple[list[Finding], Mappings | None]:
     if not problems:
         findings.append(ok("mappings", "Таблицы соответствия в порядке: значения возвращаются из ГИС прежними."))
     return findings, mappings
+
+
+def _channels(settings: Settings) -> list[Finding]:
+    """Whether the library knows what to do with each channel; nothing is sent, and no address is repeated."""
+    from sync_service.notify import understands
+
+    findings = [
+        error(
+            "channels",
+            f"channels.{number}.url: такой адрес не понимает apprise.",
+            "Сверьте запись адреса со страницей нужной службы в документации apprise.",
+        )
+        for number, channel in enumerate(settings.channels)
+        if not understands(channel.url.get_secret_value())
+    ]
+    if settings.channels and not findings:
+        findings.append(ok("channels", f"Каналы уведомлений понятны: {len(settings.channels)}."))
+    return findings
 
 
 def _mappings(settings: Settings) -> tuple[Mappings, list[str]]:

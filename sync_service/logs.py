@@ -28,7 +28,7 @@ ALLOWED = frozenset(
     }
 )  # fmt: skip
 MASK = "[hidden]"
-NOISY = ("uvicorn", "httpx", "httpcore", "apscheduler", "alembic", "sqlalchemy")
+NOISY = ("uvicorn", "apprise", "httpx", "httpcore", "apscheduler", "alembic", "sqlalchemy")
 
 
 def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

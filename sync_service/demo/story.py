@@ -38,8 +38,9 @@ class Messages:
     def __init__(self) -> None:
         self.fresh: list[Notification] = []
 
-    def tell(self, school_code: str, notification: Notification, contacts: Sequence[str]) -> None:  # noqa: ARG002
+    def tell(self, school_code: str, notification: Notification, contacts: Sequence[str]) -> bool:  # noqa: ARG002
         self.fresh.append(notification)
+        return True
 
     def taken(self, role: Role) -> list[Notification]:
         """What this role has been told since the last call."""

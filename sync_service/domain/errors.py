@@ -11,6 +11,7 @@
     ├── LoginNeeded         stop the school until a person enters a new regional token
     ├── CursorExpired       the region forgot our position: compare everything, delete nothing
     ├── ContractError       the answer breaks the contract: pause this stream
+    │   └── SystemicFailure … records fail by the dozen for one reason: the brake
     ├── LeaseLost           another run owns the stream: stop without writing
     ├── AlreadyRunning      the stream is busy: come back later
     ├── DecisionError       a person's decision cannot be carried out as asked
@@ -80,6 +81,10 @@ class ContractError(SyncError):
 
 class AccessRefused(ContractError):
     """The region refuses this stream to us (403, 404); never read as «no records»."""
+
+
+class SystemicFailure(ContractError):
+    """The brake: records of the stream fail by the dozen for one reason."""
 
 
 class LeaseLost(SyncError):

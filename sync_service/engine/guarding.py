@@ -90,7 +90,7 @@ def hold(cycle: Cycle, uow: UnitOfWork, gate: Gate, kind: Kind, items: Sequence[
         waiting = uow.inbox.parked(stream, reason="held", waits_for=[held_mark(former.hold_id)])
         uow.inbox.park([replace(parked, waits_for=held_mark(hold_id)) for parked in waiting])
     if former is None:
-        uow.notifications.add([about_hold(replace(opened, hold_id=hold_id))])
+        uow.notifications.add(about_hold(replace(opened, hold_id=hold_id)))
     return hold_id
 
 

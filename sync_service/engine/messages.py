@@ -1,10 +1,16 @@
-"""What people are told about releases, in Russian, for the role that may know it (regulation 3.5)."""
+"""What people are told, in Russian, each for the role that may know it (regulation 3.5).
+
+Where a text names a pupil, ``discreet`` says the same without the name. What the administrator is told names nobody.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sync_service.domain.holds import Hold
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseCase, ReleaseState
+from sync_service.domain.streams import Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.ports import Notification, Role
 
@@ -40,6 +46,8 @@ def for_release(release: Release, student: Values, class_name: str | None) -> li
                 subject="Ученик не отчислен прежней школой",
                 text=f"{name}{where}: прежняя школа не оформила выбытие. Позвонить: {school}{phone}.",
                 severity="warning",
+                discreet="Прежняя школа не оформила выбытие прибывшего ученика. Кто это и куда звонить — на странице"
+                " «Не отчислены».",
             )
         ]
     if release.state is ReleaseState.RELEASED and release.new_card:
@@ -51,6 +59,8 @@ def for_release(release: Release, student: Values, class_name: str | None) -> li
                 class_name=class_name if role is Role.CLASS_TEACHER else None,
                 subject="Новая карточка: дополнить сведения",
                 text=f"{name}{where}: заведена карточка с минимальными сведениями, её нужно дополнить.{called}",
+                discreet=f"Заведена карточка с минимальными сведениями{where}. Дополните её: чья она, видно на"
+                " странице школы.",
             )
             for role in (Role.CLASS_TEACHER, Role.DEPUTY_HEAD)
         ]
@@ -61,20 +71,61 @@ def for_release(release: Release, student: Values, class_name: str | None) -> li
                 role=Role.SECRETARY,
                 subject="Откуда прибыл ученик?",
                 text=f"{name}{where}: в ГИС не найден однозначно. Укажите, откуда прибыл.",
+                discreet="Прибывший ученик не найден в ГИС однозначно. Укажите на странице школы, откуда он.",
             )
         ]
     return []
 
 
-def about_hold(case: Hold) -> Notification:
+def about_hold(case: Hold) -> list[Notification]:
     """The guard stopped something: nothing happens until a person has looked."""
+    text = (
+        f"{words.STREAMS[case.stream]}: {words.OPERATIONS[case.kind.operation]} {words.WAYS[case.way]}, записей: "
+        f"{case.records}. Ничего из этого не сделано. Посмотрите: ecp-sync holds show {case.hold_id}."
+    )
+    return [
+        Notification(
+            key=f"hold:{case.hold_id}" if role is Role.SECRETARY else f"hold:{case.hold_id}:{role.value}",
+            role=role,
+            subject="Задержано слишком много изменений",
+            text=text,
+            severity="warning",
+        )
+        for role in (Role.SECRETARY, Role.ADMIN)
+    ]
+
+
+def needs_login(since: str) -> Notification:
+    """The region does not take our token any more. ``since`` tells one such time from the next."""
     return Notification(
-        key=f"hold:{case.hold_id}",
-        role=Role.SECRETARY,
-        subject="Задержано слишком много изменений",
-        text=(
-            f"{words.STREAMS[case.stream]}: {words.OPERATIONS[case.kind.operation]} {words.WAYS[case.way]}, записей: "
-            f"{case.records}. Ничего из этого не сделано. Посмотрите: ecp-sync holds show {case.hold_id}."
-        ),
+        key=f"alert:login:{since}",
+        role=Role.ADMIN,
+        subject="Нужен вход в ГИС",
+        text="ГИС больше не принимает ключ школы, обмен стоит. Получите новый ключ и введите его на странице"
+        " «Подключение» или командой ecp-sync connection login.",
+        severity="warning",
+    )
+
+
+def brake_applied(stream: Stream, since: str) -> Notification:
+    """A stream was stopped because its records failed by the dozen for one reason."""
+    return Notification(
+        key=f"alert:brake:{stream.value}:{since}",
+        role=Role.ADMIN,
+        subject="Поток остановлен: десятки одинаковых отказов",
+        text=f"{words.STREAMS[stream]}: записи не проходят по одной причине, поток остановлен и продолжит с того же"
+        " места, когда причина устранена. Посмотрите: ecp-sync quarantine list.",
+        severity="warning",
+    )
+
+
+def long_silence(streams: Sequence[Stream], hours: int, since: str) -> Notification:
+    """These streams have had no success for longer than the settings allow."""
+    which = ", ".join(words.STREAMS[stream].lower() for stream in streams)
+    return Notification(
+        key=f"alert:silence:{since}",
+        role=Role.ADMIN,
+        subject="Давно нет удачного обмена",
+        text=f"Больше {hours} ч. не было удачного обмена: {which}. Что мешает: ecp-sync status и ecp-sync doctor.",
         severity="warning",
     )

@@ -212,7 +212,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One message to one role. ``subject`` and ``text`` are Russian; ``key`` makes a repeat harmless."""
+    """One message to one role. ``subject`` and ``text`` are Russian; ``key`` makes a repeat harmless.
+
+    The subject names no pupil. ``discreet`` says the same as ``text`` without naming anybody; None when the text
+    names nobody anyway.
+    """
 
     key: str
     role: Role
@@ -220,9 +224,17 @@ class Notification:
     text: str
     class_name: str | None = None
     severity: str = "info"
+    discreet: str | None = None
+
+    @property
+    def nameless(self) -> str:
+        """What may be said over any channel."""
+        return self.text if self.discreet is None else self.discreet
 
 
 class Notifier(Protocol):
     """Tells people. A failing channel never stops work: implementations do not raise."""
 
-    def tell(self, school_code: str, notification: Notification, contacts: Sequence[str]) -> None: ...
+    def tell(self, school_code: str, notification: Notification, contacts: Sequence[str]) -> bool:
+        """True: done. False: it is on its way, and whoever carries it notes when it has arrived."""
+        ...

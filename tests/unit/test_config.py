@@ -184,6 +184,7 @@ def test_the_example_is_plain_toml() -> None:
         "limits",
         "schools",
         "web",
+        "notify",
     }
 
 

@@ -306,6 +306,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "limits": config.Limits,
     "guard": config.Guard,
     "web": config.Web,
+    "notify": config.Notify,
+    "channels": config.Channel,
     "schools": config.SchoolSettings,
 }
 

@@ -353,6 +353,7 @@ notifications = Table(
     text("severity"),
     moment("created_at"),
     moment("told_at", null=True),
+    text("discreet", null=True),  # the same without names; NULL: the body names nobody
     UniqueConstraint("key", "school_id"),
 )
 index("ix_notifications_untold", notifications, "school_id", where="told_at IS NULL")

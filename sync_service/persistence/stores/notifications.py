@@ -13,21 +13,29 @@ from sync_service.persistence.transactions import Transaction
 
 _KNOWN = "SELECT key FROM notifications WHERE school_id = ? AND key {texts}"
 _UNTOLD = (
-    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
+    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity, t.discreet"
+    " FROM notifications AS t"
     " WHERE t.school_id = ? AND t.told_at IS NULL ORDER BY t.id"
 )
 _TOLD = "UPDATE notifications SET told_at = ? WHERE school_id = ? AND key {texts}"
 _CONTACTS = "SELECT t.address FROM contacts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit}"
 _LATEST = (
-    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity FROM notifications AS t"
+    "SELECT t.created_at, t.key, t.role, t.subject, t.body, t.class_name, t.severity, t.discreet"
+    " FROM notifications AS t"
     " WHERE t.school_id = ? {conditions} ORDER BY t.id DESC {limit}"
 )
 
 
 def _notification(row: Sequence[Any]) -> tuple[datetime, Notification]:
-    at, key, role, subject, body, class_name, severity = row
+    at, key, role, subject, body, class_name, severity, discreet = row
     return moment(at), Notification(
-        key=key, role=Role(role), subject=subject, text=body, class_name=class_name, severity=severity
+        key=key,
+        role=Role(role),
+        subject=subject,
+        text=body,
+        class_name=class_name,
+        severity=severity,
+        discreet=discreet,
     )
 
 
@@ -48,8 +56,8 @@ class Notifications:
         now = stamp(self._tx.now())
         self._tx.insert_new(
             state.notifications,
-            ("key", "role", "subject", "body", "class_name", "severity", "created_at"),
-            [(n.key, n.role.value, n.subject, n.text, n.class_name, n.severity, now) for n in fresh],
+            ("key", "role", "subject", "body", "class_name", "severity", "discreet", "created_at"),
+            [(n.key, n.role.value, n.subject, n.text, n.class_name, n.severity, n.discreet, now) for n in fresh],
             "ON CONFLICT (key, school_id) DO NOTHING",  # another run may be telling the same right now
         )
         return fresh

@@ -58,8 +58,9 @@ class Ears:
     def __init__(self) -> None:
         self.heard: list[Notification] = []
 
-    def tell(self, school_code: str, notification: Notification, contacts: Any) -> None:
+    def tell(self, school_code: str, notification: Notification, contacts: Any) -> bool:
         self.heard.append(notification)
+        return True
 
 
 @dataclass(slots=True)

@@ -113,3 +113,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["school_id"], ["schools.id"], name="fk_case_marks_school_id"),
         sa.PrimaryKeyConstraint("school_id", "queue", "case_id", name="pk_case_marks"),
     )
+    op.add_column("notifications", sa.Column("discreet", sa.Text(), nullable=True))
