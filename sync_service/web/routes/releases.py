@@ -14,6 +14,7 @@ from sync_service.domain.releases import StepKind
 from sync_service.domain.rules.working_days import is_working
 from sync_service.engine import decide_releases
 from sync_service.engine.queries_board import Stage, release_board
+from sync_service.engine.queries_letter import Letter, can_be_written, letter_to_school
 from sync_service.engine.queries_releases import release_view
 from sync_service.engine.queries_today import school_holidays
 from sync_service.web.visits import Post, Visit, posting, visiting
@@ -42,7 +43,8 @@ def case(visit: See, release_id: int) -> HTMLResponse:
     today = visit.service.clock.today(visit.school.zone)
     view = release_view(visit.service.db, visit.school, today, release_id)
     visit.seen(f"releases:{release_id}", [view.student_id])
-    return visit.render("release.html", view=view, days=_days(visit, today), outcomes=OUTCOMES)
+    writable = can_be_written(view.case, view.state, view.previous_school)
+    return visit.render("release.html", view=view, days=_days(visit, today), outcomes=OUTCOMES, writable=writable)
 
 
 @router.post("/s/{school}/releases/{release_id}/call")
@@ -80,6 +82,31 @@ def reopen(post: Act, release_id: int) -> RedirectResponse:
     return post.visit.go(f"/releases/{release_id}", word="Случай снова открыт; его проверит следующая сверка.")
 
 
+@router.get("/s/{school}/releases/{release_id}/letter")
+def letter(visit: See, release_id: int) -> HTMLResponse:
+    """The letter to the previous school, to be printed."""
+    return visit.render("letter.html", letter=_letter(visit, release_id))
+
+
+@router.post("/s/{school}/releases/{release_id}/letter")
+def letter_as_pdf(post: Act, release_id: int) -> Response:
+    """The same as a file, whose name names nobody."""
+    from sync_service.web.letters import pdf_of
+
+    content = pdf_of(_letter(post.visit, release_id))
+    name = f"letter-{release_id}.pdf"
+    return Response(
+        content, media_type="application/pdf", headers={"Content-Disposition": f"attachment; filename={name}"}
+    )
+
+
+def _letter(visit: Visit, release_id: int) -> Letter:
+    today = visit.service.clock.today(visit.school.zone)
+    written = letter_to_school(visit.service.db, visit.school, today, release_id)
+    visit.seen(f"releases:letter:{release_id}", [written.student_id])
+    return written
+
+
 @router.get("/s/{school}/releases-calls")
 def call_list(visit: See) -> HTMLResponse:
     """Everybody who is to be phoned, on paper."""
@@ -102,6 +129,7 @@ def _board(visit: Visit, call: int, *, problem: str = "", status: int = 200) -> 
         problem=problem,
         days=_days(visit, today),
         outcomes=OUTCOMES,
+        writable=can_be_written,
         today=today,
     )
 
