@@ -15,6 +15,7 @@
     ├── LeaseLost           another run owns the stream: stop without writing
     ├── AlreadyRunning      the stream is busy: come back later
     ├── DecisionError       a person's decision cannot be carried out as asked
+    │   └── NoSuchCase      … there is nothing of this number
     ├── ConfigError         the configuration is wrong: report every problem at once
     ├── StopRequested       the process was asked to end: stop at this page boundary
     │   └── BlackoutBegan   … or the hours have begun in which nothing may run
@@ -101,6 +102,10 @@ class DecisionError(SyncError):
     def __init__(self, message: str, *, stale: bool = False) -> None:
         super().__init__(message)
         self.stale = stale
+
+
+class NoSuchCase(DecisionError):
+    """There is no record of this number in the school."""
 
 
 class ConfigError(SyncError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import DecisionError, NoSuchCase
 from sync_service.domain.links import LocalId
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.streams import Stream
@@ -67,4 +67,4 @@ def journal(
 
 
 def not_found(what: str, number: int) -> DecisionError:
-    return DecisionError(f"{what} {number}: нет такой записи. Обновите список.")
+    return NoSuchCase(f"{what} {number}: нет такой записи. Обновите список.")

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from sync_service.domain.conflicts import Conflict, FieldClash
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.links import Link, LocalId
 from sync_service.domain.records import Scalar, Values
 from sync_service.domain.streams import SPECS, Stream
@@ -86,7 +86,7 @@ def conflict_view(db: Database, school: School, conflict_id: int) -> ConflictVie
     with db.read(school.school_id) as uow:
         case = uow.conflicts.get(conflict_id)
         if case is None:
-            raise DecisionError(f"Расхождение {conflict_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Расхождение {conflict_id}: нет такой записи. Обновите список.")
         links, captions = _load(uow, [case])
     return _view(school, case, links, captions)
 

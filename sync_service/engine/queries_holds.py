@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.guards import Operation, Way
 from sync_service.domain.holds import UNDECIDED, Hold, HoldItem
 from sync_service.domain.links import Link, LocalId, RemoteId
@@ -91,7 +91,7 @@ def hold_view(db: Database, school: School, hold_id: int) -> HoldView:
     with db.read(school.school_id) as uow:
         case = uow.holds.get(hold_id)
         if case is None:
-            raise DecisionError(f"Задержание {hold_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Задержание {hold_id}: нет такой записи. Обновите список.")
         items = uow.holds.items([hold_id])
         known = _load(uow, case, items)
     return HoldView(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import DecisionError, NoSuchCase
 from sync_service.domain.releases import ReleaseCase, ReleaseState
 from sync_service.domain.streams import Stream
 from sync_service.engine import queries_words as words
@@ -39,7 +39,7 @@ def letter_to_school(db: Database, school: School, today: date, release_id: int)
     with db.read(school.school_id) as uow:
         case = uow.releases.get(release_id)
         if case is None:
-            raise DecisionError(f"Случай {release_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Случай {release_id}: нет такой записи. Обновите список.")
         if not can_be_written(case.case.value, case.state.value, case.previous_school):
             raise DecisionError(
                 f"Случай {release_id}: писать некому или уже незачем. Письмо нужно, пока ученика не отчислила"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase
 from sync_service.domain.records import Scalar, Values
@@ -82,7 +82,7 @@ def match_view(db: Database, school: School, case_id: int) -> MatchView:
     with db.read(school.school_id) as uow:
         case = uow.matches.get(case_id)
         if case is None:
-            raise DecisionError(f"Двойники {case_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Двойники {case_id}: нет такой записи. Обновите список.")
         records, captions = _load(uow, [case])
     return MatchView(**_row(school, case, records, captions), compared=_compared(case, records, captions))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
@@ -129,7 +129,7 @@ def quarantine_view(db: Database, school: School, item_id: int) -> QuarantineVie
     with db.read(school.school_id) as uow:
         item = uow.quarantine.get(item_id)
         if item is None:
-            raise DecisionError(f"Карантин {item_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Карантин {item_id}: нет такой записи. Обновите список.")
         captions = _load(uow, [item])
     return QuarantineView(
         **_row(school, item, captions),

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.links import LocalId
 from sync_service.domain.releases import OPEN_STATES, Release, ReleaseCase, ReleaseStep, StepKind
 from sync_service.domain.streams import Stream
@@ -79,7 +79,7 @@ def release_view(db: Database, school: School, today: date, release_id: int) -> 
     with db.read(school.school_id) as uow:
         case = uow.releases.get(release_id)
         if case is None:
-            raise DecisionError(f"Случай {release_id}: нет такой записи. Обновите список.")
+            raise NoSuchCase(f"Случай {release_id}: нет такой записи. Обновите список.")
         captions = _load(uow, [case])
         steps = uow.releases.steps(release_id)
     return ReleaseView(

@@ -16,7 +16,10 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from sync_service.domain.errors import DatabaseBusy, DecisionError, SyncError
+from sync_service.domain.errors import DatabaseBusy, DecisionError, NoSuchCase, SyncError
+from sync_service.web import api
+from sync_service.web.api.calls import PREFIX
+from sync_service.web.api.problems import problem_of
 from sync_service.web.errands import Errands
 from sync_service.web.headers import UNSAFE, Gate
 from sync_service.web.live import Live
@@ -59,7 +62,7 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
     app.state.live, app.state.started_runs = Live(), StartedRuns(service)
     with as_file(files("sync_service.web") / "static") as folder:
         app.mount("/static", StaticFiles(directory=folder), name="static")
-    for router in ROUTERS:
+    for router in (*ROUTERS, *api.ROUTERS):
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, sign_in_first)
     app.add_exception_handler(SyncError, say_what_happened)
@@ -132,6 +135,8 @@ async def say_what_happened(request: Request, error: Exception) -> Response:
     trouble = _trouble_of(error)
     if trouble.status >= 500:
         structlog.get_logger().error("page_failed", error=type(error).__name__, status=trouble.status)
+    if request.url.path.startswith(f"{PREFIX}/"):
+        return problem_of(error)
     renderer: Renderer = request.app.state.parts.renderer
     visit: Visit | None = getattr(request.state, "visit", None)
     typed: dict[str, str] = {}
@@ -161,7 +166,7 @@ def _trouble_of(error: Exception) -> _Trouble:
     match error:
         case Forbidden():
             return _FORBIDDEN
-        case NoSuchPage() | HTTPException(status_code=404) | RequestValidationError():
+        case NoSuchPage() | NoSuchCase() | HTTPException(status_code=404) | RequestValidationError():
             return _NOT_FOUND
         case StaleForm():
             return _STALE_FORM

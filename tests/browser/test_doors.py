@@ -10,6 +10,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from sync_service.domain.people import Permission, Role, may
+from sync_service.web.api import ROUTERS as API_ROUTERS
+from sync_service.web.api.description import permission_of
 from sync_service.web.app import create_app
 from sync_service.web.routes import ROUTERS
 from tests.browser.routes import address_of
@@ -82,6 +84,45 @@ def test_all_routes_against_all_roles(whole_site: Site) -> None:
         anonymous = httpx.request(method, whole_site.url + address, headers={"Origin": whole_site.url})
         assert anonymous.status_code in (303, 401), (method, path)
     assert checks == len(routes) * len(Role)
+
+
+# The description of the API: what there is to call is no secret.
+API_DOOR = {("GET", "/api/v1"), ("GET", "/api/v1/openapi.json")}
+
+
+def test_all_calls_of_programs_against_all_roles(whole_site: Site) -> None:
+    """By token: 403 exactly without the permission, 401 without a token; a call that asks for none fails."""
+    school = whole_site.world.school.school_id
+    tokens = {
+        role: whole_site.service.accounts.issue_token(school, name=role.value, role=role, by="admin1")[1]
+        for role in Role
+    }
+    routes = [route for router in API_ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    calls = [(method, route) for route in routes for method in route.methods or ()]
+    assert {(method, route.path) for method, route in calls} >= API_DOOR
+    checks = 0
+    for method, route in calls:
+        address = whole_site.url + address_of(route.path, "999999")
+        anonymous = httpx.request(method, address, headers={"Origin": whole_site.url})
+        if (method, route.path) in API_DOOR:
+            assert anonymous.status_code == 200
+            continue
+        assert route.path.startswith("/api/v1/")
+        assert anonymous.status_code == 401, (method, route.path)
+        permission = permission_of(route)
+        for role, token in tokens.items():
+            answer = httpx.request(method, address, headers={"Authorization": f"Bearer {token}"})
+            assert (answer.status_code == 403) == (not may(role, permission)), (method, route.path, role)
+            assert answer.status_code < 500, (method, route.path, role)
+            checks += 1
+    assert checks == (len(calls) - len(API_DOOR)) * len(Role)
+
+
+def test_the_site_has_no_routes_but_those_that_are_walked(whole_site: Site) -> None:
+    """A router that is included past the two lists would be walked by nobody."""
+    app = create_app(whole_site.service)
+    included = [getattr(route, "original_router", None) for route in app.routes]
+    assert {id(router) for router in included if router is not None} == {id(r) for r in (*ROUTERS, *API_ROUTERS)}
 
 
 def test_a_foreign_form_changes_nothing(whole_site: Site) -> None:
