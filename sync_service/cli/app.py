@@ -30,6 +30,7 @@ from sync_service.cli import (
     service,
     setup,
     status,
+    subjects,
     sync,
     users,
 )
@@ -90,7 +91,20 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.command("simulator", context_settings=service.PASS_THROUGH)(service.simulator)
-for _noun in (runs, resync, conflicts, matches, releases, holds, quarantine, connection, schools, users, audit):
+for _noun in (
+    runs,
+    resync,
+    conflicts,
+    matches,
+    releases,
+    holds,
+    quarantine,
+    connection,
+    schools,
+    users,
+    subjects,
+    audit,
+):
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 

@@ -575,6 +575,12 @@ class NotificationStore(Protocol):
     def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]: ...
 
 
+class SubjectStore(Protocol):
+    def everything(self, student_id: LocalId) -> dict[str, list[dict[str, Any]]]:
+        """Table → rows about one pupil, as they are stored; empty when there is no such pupil."""
+        ...
+
+
 class GuardStore(Protocol):
     """What has passed the mass-change guard unasked; a constant number of statements."""
 
@@ -690,6 +696,9 @@ class UnitOfWork(Protocol):
 
     @property
     def cases(self) -> CaseStore: ...
+
+    @property
+    def subjects(self) -> SubjectStore: ...
 
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""

@@ -22,6 +22,7 @@ from sync_service.persistence.stores.outbox import Outbox
 from sync_service.persistence.stores.plans import Plans
 from sync_service.persistence.stores.quarantine import Quarantine
 from sync_service.persistence.stores.releases import Releases
+from sync_service.persistence.stores.subjects import Subjects
 from sync_service.persistence.transactions import Transaction
 
 # FOR SHARE: a takeover waits for this commit, so that no write can slip in behind it.
@@ -55,6 +56,7 @@ class SqlUnitOfWork:
         self.guard = GuardCounts(tx)
         self.holds = Holds(tx)
         self.cases = Cases(tx)
+        self.subjects = Subjects(tx)
 
     def commit(self) -> None:
         """Chain the audit entries, check the fence, commit. Raises LeaseLost when the fence is stale."""

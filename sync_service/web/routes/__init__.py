@@ -17,6 +17,7 @@ from sync_service.web.routes import (
     resync,
     runs,
     state,
+    subjects,
     today,
 )
 
@@ -38,5 +39,6 @@ _SCREENS = (
     people,
     quarantine,
     resync,
+    subjects,
 )
 ROUTERS = tuple(module.router for module in _SCREENS)
