@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from sync_service.domain.people import Role
+from sync_service.web.api.description import description
 from tests.browser.site import Site
 from tests.browser.test_letters import not_released
 
@@ -91,6 +94,14 @@ def test_problems_say_what_is_wrong_without_values(school_page: Site) -> None:
     (token,) = school_page.service.accounts.tokens(school_page.world.school.school_id)
     school_page.service.accounts.revoke_token(school_page.world.school.school_id, token.token_id)
     assert problem(api.get("/status"), 401)
+
+
+def test_every_call_is_documented() -> None:
+    """docs/commands.md lists the calls of the description and no others."""
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| (GET|POST) \| `([^`]+)` \|", page, re.MULTILINE))
+    paths = description()["paths"]
+    assert listed == {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/openapi.json"])
