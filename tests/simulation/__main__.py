@@ -8,6 +8,7 @@ anything failed.
 from __future__ import annotations
 
 import argparse
+import logging
 import multiprocessing
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+
+import structlog
 
 from tests.databases import PostgresServer, SqliteTemplate
 from tests.simulation.databases import Databases
@@ -123,6 +126,8 @@ def main() -> int:
     if named and not options.statements:
         wanted = [1]
     failed = False
+    # What the program logs in thousands of runs is not what a reader of figures looks for.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with databases():
         for statement in (of_number[number] for number in wanted):
             begun = time.monotonic()
