@@ -60,7 +60,7 @@ def plan_equals_apply(count: int, url: Callable[[], str], *, first: int = 0) -> 
         drifted = [item for item in done.items if item.outcome is ItemResult.DRIFTED]
         assert not drifted, f"nothing has changed, yet {drifted} drifted: {where}"
         assert done.state is PlanState.APPLIED, where
-        expected = _expected(history.world, before, done)
+        expected = _expected(history, before, done)
         found = _sides(history.world)
         for side, title in enumerate(("school", "region")):
             assert found[side] == expected[side], f"{title}: {_difference(expected[side], found[side])}\n{where}"
@@ -170,8 +170,9 @@ def _tables(world: World) -> dict[str, int]:
     return {name: world.count(name) for name in names}
 
 
-def _expected(world: World, before: tuple[Rows, Rows], done: Plan) -> tuple[Rows, Rows]:
-    """Both sides before, changed as the items with a result say."""
+def _expected(history: History, before: tuple[Rows, Rows], done: Plan) -> tuple[Rows, Rows]:
+    """Both sides before, changed as the items with a result say; the region may spell what it stores its own way."""
+    world = history.world
     here = {key: dict(values) for key, values in before[0].items()}
     there = {key: dict(values) for key, values in before[1].items()}
     now_here, now_there = _sides(world)
@@ -200,7 +201,7 @@ def _expected(world: World, before: tuple[Rows, Rows], done: Plan) -> tuple[Rows
                     assert remote_id is not None
                     if parent is not None and isinstance(value, int):
                         value = uow.links.remote_ids(parent, [value])[value]  # type: ignore[list-item,index]
-                    there[stream, remote_id][c.field] = value
+                    there[stream, remote_id][c.field] = history.rewritten(value)
     return here, there
 
 
