@@ -125,7 +125,7 @@ def test_an_unknown_case_is_told(office: Office) -> None:
     for noun in ("conflicts", "matches", "releases", "quarantine"):
         assert office.run(noun, "show", "99") == 1
         assert "99" in office.told
-        assert office.json(noun, "show", "99", code=1)["error"]["kind"] == "DecisionError"
+        assert office.json(noun, "show", "99", code=1)["error"]["kind"] == "NoSuchCase"
     assert office.run("conflicts", "resolve", "99", "--take", "gis") == 1
     assert office.run("conflicts", "undo", "99") == 1
 

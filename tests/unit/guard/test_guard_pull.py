@@ -253,12 +253,17 @@ def test_nothing_is_deleted_while_the_region_cannot_show_what_we_share(world: Wo
 
 
 def test_a_comparison_of_everything_holds_changes_like_any_reading(world: World) -> None:
-    """The region forgot our position and lists 30 changed phones: held, no row changed, no row deleted."""
+    """The region forgot our position and lists 30 changed phones: held, no row changed, no row deleted.
+
+    The list is read twice, since a forgotten position makes the whole stream due for a comparison; one hold of 30.
+    """
     scene = crowd(world, 60, marks=False)
     for pupil in scene.pupils[:30]:
         world.remote.edit(Stream.STUDENTS, pupil, phone="+73431111111")
     world.remote.fail_next(CursorExpired("the region forgot"), call="page")
-    assert world.sync().streams[Stream.STUDENTS].pull.held == 30
+    counts = world.sync().streams[Stream.STUDENTS].pull
+    assert (counts.received, counts.held, counts.unchanged) == (120, 60, 60)
+    assert [(case.state, case.records) for case in holds(world, everything=True)] == [(HoldState.OPEN, 30)]
     assert {row["phone"] for row in world.rows("students")} == {None}
 
 
