@@ -15,7 +15,7 @@ from sync_service.domain.links import LinkState, LocalId, RemoteId
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.policies import FieldPolicy, OnClash, Owner, folded
 from sync_service.domain.records import Values
-from sync_service.domain.reports import RunStatus
+from sync_service.domain.reports import RunReport, RunStatus
 from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
 from sync_service.engine.stores import UnitOfWork
 from tests.simulation.ledger import GIS, LOCAL, Edit
@@ -76,14 +76,18 @@ def _dishonest_reports(history: History) -> Iterator[str]:
         yield f"last run {last.status} {last.error} {errors}"
 
 
+def distrusts(report: RunReport) -> set[Stream]:
+    """Streams whose list this run has not believed."""
+    errors = {stream: entry.error or "" for stream, entry in report.streams.items()}
+    return {s for s, error in errors.items() if error.startswith(f"ContractError: {s.value}: the region lists ")}
+
+
 def _distrusted(history: History) -> set[Stream]:
     """Streams of which the region really lists less than half of what we share, after it has forgotten what it
     deleted. Whoever reads that cannot tell it from damage: nothing is deleted on its word and no run is green, until
     a person has looked (invariants 4 and 11)."""
     found = set()
-    for stream, entry in history.reports[-1].streams.items():
-        if entry.error is None or not entry.error.startswith(f"ContractError: {stream.value}: the region lists "):
-            continue
+    for stream in distrusts(history.reports[-1]):
         known = _select(history, "SELECT remote_id FROM links WHERE stream = :s AND state = 'live'", s=stream.value)
         there = history.world.remote.records(stream)
         if 2 * sum(RemoteId(link["remote_id"]) in there for link in known) < len(known):
