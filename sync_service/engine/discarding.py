@@ -187,7 +187,7 @@ def _agree_again(
 ) -> list[LocalId]:
     """The base of before :func:`_agree_to_differ`; rows whose two bases agree by now are left alone."""
     changes: list[LinkChange] = []
-    back: list[LocalId] = []
+    back: list[AuditItem] = []
     names = [policy.field for policy in desk.policies[case.stream].groups[case.kind.group]]
     for local_id, link in uow.links.by_local(case.stream, local_ids).items():
         known = link.base.remote if here else link.base.local
@@ -201,6 +201,8 @@ def _agree_again(
             else Snapshot(link.base.local, link.base.remote | differing)
         )
         changes.append(_moved(link, base))
-        back.append(local_id)
+        back.append(audit_item(case.stream, Act.UNDO, local_id, link.remote_id, link.base.local, base))
     uow.links.update(changes)
-    return back
+    if back:
+        journal(uow, desk, Act.UNDO, f"hold:{case.hold_id}", stream=case.stream, items=tuple(back), note="not apart")
+    return [change.local_id for change in back if change.local_id is not None]

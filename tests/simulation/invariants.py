@@ -301,6 +301,8 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
                 continue  # back to what the winner began with, its answer lost: a known limit, docs/reliability.md
             if history.ledger.returned(side, thing.stream, thing.of(side), name, edit):
                 continue  # an edit taken back: to the engine this side has not changed at all
+            if history.ledger.kept_apart(thing.stream, thing.locals, name, edit.value):
+                continue  # a person saw it and said that it is no news: it gives way like anything that was agreed
             if not _decided(history, policy, side, edit, cases):
                 yield f"{thing}: {name} {edit.value!r} of {side} gave way to {final[name]!r}, and nobody decided so"
 

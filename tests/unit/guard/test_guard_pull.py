@@ -10,6 +10,7 @@ from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_holds
+from tests.simulation.replay import journal_problems
 from tests.unit.engine.world import World, furnish
 from tests.unit.guard.crowd import a_pupil, an_order, crowd
 from tests.unit.guard.test_guard_push import holds, only_hold, released
@@ -96,6 +97,7 @@ def test_discarded_changes_of_the_region_stay_out_until_they_change_again(world:
     world.sync()
     assert [row["phone"] for row in world.rows("students") if row["phone"]] == ["+73432222222"]
     decide_holds.undo(world.desk(), number)
+    assert list(journal_problems(world)) == []
     decide_holds.release(world.desk(), number)
     world.sync()
     assert [row["phone"] for row in world.rows("students")].count("+73431111111") == 29
