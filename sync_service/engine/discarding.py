@@ -159,10 +159,12 @@ def take_back_discard(desk: Desk, uow: UnitOfWork, case: Hold, items: Sequence[H
         ids = [item.remote_id for item in items if item.remote_id is not None]
         parked = uow.inbox.parked(case.stream, reason=DISCARDED, remote_ids=ids)
         uow.inbox.park([replace(one, reason="held", waits_for=held_mark(case.hold_id)) for one in parked])
-        if case.kind.operation is Operation.UPDATE:
-            _agree_again(desk, uow, case, [i.local_id for i in items if i.local_id is not None], here=False)
         back = {one.record.remote_id for one in parked}
-        return [item for item in items if item.remote_id in back]
+        items = [item for item in items if item.remote_id in back]
+        if case.kind.operation is Operation.UPDATE:
+            # Only with the record at hand: of one that has moved on nothing would bring the value any more.
+            _agree_again(desk, uow, case, [i.local_id for i in items if i.local_id is not None], here=False)
+        return items
     if case.kind.operation is Operation.CREATE and case.stream is not Stream.STUDENTS:
         entries = {i: e for i, e in entries_of(uow, case, items).items() if e.code == DISCARDED}
         uow.outbox.save([replace(entry, state=EntryState.HELD, code=None) for entry in entries.values()])

@@ -96,11 +96,15 @@ def test_discarded_changes_of_the_region_stay_out_until_they_change_again(world:
     world.remote.edit(Stream.STUDENTS, scene.pupils[0], phone="+73432222222")
     world.sync()
     assert [row["phone"] for row in world.rows("students") if row["phone"]] == ["+73432222222"]
+    world.remote.edit(Stream.STUDENTS, scene.pupils[1], email="a@example.ru")
+    world.sync()
     decide_holds.undo(world.desk(), number)
     assert list(journal_problems(world)) == []
+    moved_on = next(link for link in world.rows("links") if link["remote_id"] == scene.pupils[1])
+    assert "+73431111111" in moved_on["base_remote"], "it has moved on: it stays as the person left it"
     decide_holds.release(world.desk(), number)
     world.sync()
-    assert [row["phone"] for row in world.rows("students")].count("+73431111111") == 29
+    assert [row["phone"] for row in world.rows("students")].count("+73431111111") == 28
 
 
 def test_discarded_deletions_of_the_region_leave_the_rows(world: World) -> None:
