@@ -104,7 +104,12 @@ def push_precondition(row: Values | None, link: Link | None) -> str:
 
 
 def _base(link: Link | None) -> list[object] | None:
-    return None if link is None else [link.remote_id, link.base.local, link.base.remote]
+    """Agreed to be empty on both sides means what never having been agreed on means: either side may fill it."""
+    if link is None:
+        return None
+    local, remote = link.base.local, link.base.remote
+    empty = {field for field in local if local[field] is None and remote.get(field) is None}
+    return [link.remote_id, *({f: v for f, v in side.items() if f not in empty} for side in (local, remote))]
 
 
 def _digest(content: object) -> str:

@@ -119,12 +119,16 @@ def _agree_to_differ(
         kept = {f: differing[f] for f in names if f in differing}
         if len(kept) < len(differing):
             mixed.add(link.remote_id)
+        # A field that was never agreed on has no base yet: the other side had nothing to say, and gets one that
+        # remembers this. Without it the next full comparison would bring the same value up again.
+        kept |= {f: now[f] for f in names if f not in known and now.get(f) is not None}
         if not kept:
             continue
+        there: Values = {f: None if here else rows.get(local_id, {}).get(f) for f in kept if f not in known}
         base = (
-            Snapshot(link.base.local | kept, link.base.remote)
+            Snapshot(link.base.local | kept, link.base.remote | there)
             if here
-            else Snapshot(link.base.local, link.base.remote | kept)
+            else Snapshot(link.base.local | there, link.base.remote | kept)
         )
         changes.append(_moved(link, base))
         part = Snapshot({f: base.local[f] for f in kept}, {f: base.remote[f] for f in kept})

@@ -9,8 +9,8 @@ from sync_service.domain.holds import Hold, HoldState
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_holds
-from tests.unit.engine.world import World
-from tests.unit.guard.crowd import crowd, live, rows_of
+from tests.unit.engine.world import World, furnish
+from tests.unit.guard.crowd import a_pupil, crowd, live, rows_of
 
 
 def holds(world: World, *, everything: bool = False) -> list[Hold]:
@@ -195,6 +195,26 @@ def test_discarded_updates_stay_here_until_they_change_again(world: World) -> No
     world.update("students", pupils[2], phone="+73433333333")
     world.sync()
     assert world.remote.records(Stream.STUDENTS)[scene.pupils[2]]["phone"] == "+73433333333"
+
+
+def test_a_discarded_fill_of_an_empty_field_stays_out_and_can_be_taken_back(world: World) -> None:
+    """Cards linked anew have phones that the region lacks: discarded once, no comparison brings them up again."""
+    furnish(world.remote)
+    for number in range(60):
+        world.remote.create(Stream.STUDENTS, a_pupil(number))
+    for number in range(60):
+        world.insert("students", **a_pupil(number), phone="+73431111111", incomplete=False)
+    world.sync()
+    number = next(case.hold_id for case in holds(world) if case.records == 60)
+    decide_holds.discard(world.desk(), number)
+    world.reconcile(Stream.STUDENTS)
+    world.sync()
+    assert holds(world) == []
+    assert {card["phone"] for card in world.remote.records(Stream.STUDENTS).values()} == {None}
+    assert decide_holds.undo(world.desk(), number).state is HoldState.OPEN
+    decide_holds.release(world.desk(), number)
+    world.sync()
+    assert {card["phone"] for card in world.remote.records(Stream.STUDENTS).values()} == {"+73431111111"}
 
 
 def test_a_discard_is_taken_back(world: World) -> None:
