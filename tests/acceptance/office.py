@@ -38,6 +38,9 @@ log_level = "warning"
 
 [schedule]
 heartbeat = {heartbeat}
+
+[web]
+port = 0
 """
 SCHOOL = """
 [[schools]]

@@ -32,6 +32,9 @@ database_url = "sqlite:///school.sqlite"
 [schedule]
 heartbeat = {heartbeat}
 {schedule}
+
+[web]
+port = 0
 """
 SCHOOL = """
 [[schools]]
@@ -114,7 +117,12 @@ def test_it_synchronises_at_the_start_and_ends_on_sigterm(region: Simulator, ins
     assert finished["received"] == finished["applied"] == records(region)
     daemon.terminate()
     assert daemon.wait(PROMPT) == 0
-    assert [event["event"] for event in daemon.events()] == ["daemon_started", "run_finished", "daemon_stopped"]
+    assert [event["event"] for event in daemon.events()] == [
+        "daemon_started",
+        "page_started",
+        "run_finished",
+        "daemon_stopped",
+    ]
     assert len(daemon.events()) == len(daemon.err), "every line of the log is one JSON document"
     for person in region.admin("GET", "dump", {"stream": "students"})["items"]:
         assert person["lastName"] not in daemon.words()

@@ -33,6 +33,9 @@ database_url = "sqlite:///school.sqlite"
 heartbeat = 0.5
 intervals = {{ marks = 1, attendance = 1 }}
 
+[web]
+port = 0
+
 [[schools]]
 code = "school-1"
 name = "Школа № 1"
