@@ -22,4 +22,4 @@ def test_every_decision_can_be_undone(sqlite_template: SqliteTemplate, tmp_path:
 
 def test_every_decision_can_be_undone_on_postgresql(postgres_server: PostgresServer) -> None:
     with postgres_server.copy() as url:
-        assert undo_never_overwrites(lambda: url, scenarios=32, first_seed=1000)["scenarios"] == 32
+        assert undo_never_overwrites(lambda: url, scenarios=16, first_seed=1000)["scenarios"] == 16

@@ -40,4 +40,4 @@ def test_a_comparison_costs_what_differs(url: str) -> None:
 
 
 def test_drift_is_repaired_by_one_comparison(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
-    assert statements.drift_is_repaired(6, lambda: sqlite_template.copy(tmp_path)) == 6
+    assert statements.drift_is_repaired(3, lambda: sqlite_template.copy(tmp_path)) == 3
