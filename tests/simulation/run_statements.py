@@ -194,6 +194,20 @@ def simulated_days(cycles: int, folder: Path, *, minutes: int = 15) -> Days:
     return found
 
 
+def _news(number: int) -> dict[str, str]:
+    """One field after the other: too many changes of one in a day are what the guard asks about."""
+    fields = {
+        "address": f"ул. Ленина, {number}",
+        "phone": f"+7900{number:07d}",
+        "email": f"anna{number}@example.ru",
+        "personal_file_no": f"Е-{number}",
+        "admitted_on": f"2020-09-{number % 28 + 1:02d}",
+        "patronymic": ("Петровна", "Ильинична", "Львовна")[number % 3],
+    }
+    name = list(fields)[number % len(fields)]
+    return {name: fields[name]}
+
+
 class _Days:
     """A school at work, day after day."""
 
@@ -218,11 +232,23 @@ class _Days:
 
     def cycle(self, number: int, apart: timedelta) -> None:
         if number:
-            self._remote.edit(Stream.STUDENTS, self._pupils[number % 5], address=f"ул. Ленина, {number}")
-            self._write("UPDATE marks SET value = :value WHERE id = :id", value="2345"[number % 4], id=number % 5 + 1)
+            self._remote.edit(Stream.STUDENTS, self._pupils[number % 5], **_news(number))
+            table, name, value = self._work(number)
+            self._write(f"UPDATE {table} SET {name} = :value WHERE id = :id", value=value, id=(number + 1) % 5 + 1)
         report = self._service.sync(self._school, trigger="schedule")
         assert report.status is RunStatus.SUCCEEDED, report.to_json()
         self._clock.pass_(apart.total_seconds())
+
+    def _work(self, number: int) -> tuple[str, str, str]:
+        """What the school edits: of another pupil than the region, and not the same field all day either."""
+        match number % 6:
+            case 0:
+                return "marks", "value", "2345"[number // 6 % 4]
+            case 1:
+                return "marks", "comment", f"работа {number}"
+            case _:
+                ((name, value),) = _news(number % 6 - 2 + 6 * number).items()
+                return "students", name, value
 
     def _write(self, statement: str, **values: Any) -> None:
         from sqlalchemy import text
