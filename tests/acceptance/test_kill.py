@@ -32,6 +32,8 @@ OF_PUSH = [point for point in POINTS if point.startswith("push.")]
 OF_RECONCILE = [point for point in POINTS if point.startswith("reconcile.")]
 OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
 OF_RESYNC = [point for point in POINTS if point.startswith("resync.")]  # test_kill_resync.py
+OF_QUARANTINE = [point for point in POINTS if point.startswith("quarantine.")]
+ELSEWHERE = {*OF_IMPORT, *OF_RECONCILE, *OF_RESYNC, *OF_QUARANTINE}
 # Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
 LATER_PASSINGS = [*(f"push.after_send:{n}" for n in range(2, 7)), "push.before_send:5", "pull.page.after_commit:4"]
 # Points a smooth run does not pass.
@@ -39,6 +41,15 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "push.mark.before_commit": {"kind": "unavailable", "match": {"route": "batch", "stream": "marks"}, "times": 3},
     "push.read_back": {"kind": "commit_then_drop", "match": {"route": "batch", "stream": "marks"}, "times": 1},
 }
+SET_ASIDE = """
+INSERT INTO quarantine (school_id, stream, direction, record, code, signature, reason, remote_id, local_id, payload,
+                        tries, first_seen, last_seen, fingerprint)
+SELECT school_id, stream, :direction, CASE :direction WHEN 'pull' THEN remote_id ELSE local_id END, 'unreadable',
+       'unreadable', 'unreadable', CASE :direction WHEN 'pull' THEN remote_id END,
+       CASE :direction WHEN 'push' THEN local_id END, '{}', 1,
+       '2026-11-20T05:00:00+00:00', '2026-11-20T05:00:00+00:00', 'former'
+FROM links WHERE stream = 'marks' AND state = 'live'
+"""
 # The guard looks into a window only when it is large: every mark has a new version then, the day's edits among them.
 OF_LARGE_WINDOWS = {"pull.guard.before_commit"}
 
@@ -68,9 +79,7 @@ def test_the_points_are_found() -> None:
     assert {*TROUBLE, *OF_LARGE_WINDOWS} <= set(POINTS)
 
 
-@pytest.mark.parametrize(
-    "point", [*(p for p in POINTS if p not in OF_IMPORT + OF_RECONCILE + OF_RESYNC), *LATER_PASSINGS]
-)
+@pytest.mark.parametrize("point", [*(p for p in POINTS if p not in ELSEWHERE), *LATER_PASSINGS])
 def test_a_killed_sync_is_finished_by_the_next(point: str, agreed: Path, expected: Portrait, tmp_path: Path) -> None:
     """SQLite: what the killed run left behind is picked up, wherever it died."""
     with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
@@ -92,6 +101,19 @@ def test_a_killed_comparison_is_finished_by_the_next(
         import_files(made, files)
         made.sql("DELETE FROM changes")
         killed(made, point, "reconcile")
+        made.settle()
+        assert_everything_arrived(made, expected)
+
+
+@pytest.mark.parametrize("point", OF_QUARANTINE)
+def test_a_killed_retry_is_finished_by_the_next(point: str, agreed: Path, expected: Portrait, tmp_path: Path) -> None:
+    """Every mark stands in quarantine, once as it came and once as it was refused, under tables that have changed
+    since: all of them are tried again."""
+    with busy(tmp_path, copied(agreed, tmp_path)) as (made, files):
+        import_files(made, files)
+        for direction in ("pull", "push"):
+            made.sql(SET_ASIDE, direction=direction)
+        killed(made, point, "sync")
         made.settle()
         assert_everything_arrived(made, expected)
 

@@ -29,6 +29,9 @@ PASSED = [
             "releases.",
             "telling.",
             "reconcile.",
+            "resync.",
+            "quarantine.",
+            "pull.guard",
         )
     )
     and point != "capture.place.before_commit"

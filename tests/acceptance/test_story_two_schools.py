@@ -47,7 +47,9 @@ def test_a_run_of_one_school_leaves_the_other_alone(both: Office) -> None:
     """Both schools and both organizations have changes; a run moves those of its own school only, and then the
     other's run moves the rest."""
     made = both
-    made.sql("UPDATE students SET email = 'ours@example.ru'")
+    # More than a few at once would be held.
+    few = "(SELECT id FROM students AS t WHERE t.school_id = students.school_id ORDER BY id LIMIT 3)"
+    made.sql(f"UPDATE students SET email = 'ours@example.ru' WHERE id IN {few}")
     for number in (0, 1):
         card = made.dump("students", number)[0]
         edited = [{"id": card["id"], "changes": {"address": f"ул. Новая, {number}"}}]
@@ -58,8 +60,8 @@ def test_a_run_of_one_school_leaves_the_other_alone(both: Office) -> None:
     made.settle(FIRST)
     assert disagreements(made, 0) == []
     assert portrait(made, 1) == untouched
-    assert len(disagreements(made, 1)) == len(made.dump("students", 1)), "every card of the other school still waits"
-    assert {one["email"] for one in made.dump("students", 0)} == {"ours@example.ru"}
+    assert len(disagreements(made, 1)) in (3, 4), "every changed card of the other school still waits"
+    assert [one["email"] for one in made.dump("students", 0)].count("ours@example.ru") == 3
     changes = {int(row["school_id"]) for row in made.sql("SELECT school_id FROM changes")}
     assert changes == {int(made.school(SECOND).school_id)}
     made.settle(SECOND)
