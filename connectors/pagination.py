@@ -135,7 +135,7 @@ def _one_reading(fetcher: _Fetcher, place: Place) -> Iterator[tuple[Page, Place]
         if number > 1:
             fetcher.ahead(place, number - 1)
         listing, records, rejects = _whole_page(fetcher, place, listing)
-        place = _counted(place, listing.total, records)
+        place = _counted(place, listing.total, [*records, *rejects])
         if number > 1:
             place = replace(place, next_page=number - 1)
         elif _count_agrees(source, place):
@@ -218,7 +218,8 @@ def _age(record: RemoteRecord) -> tuple[int, int]:
     return record.version or 0, record.change_version or 0
 
 
-def _counted(place: Place, total: int, records: Sequence[RemoteRecord]) -> Place:
+def _counted(place: Place, total: int, records: Sequence[RemoteRecord | Reject]) -> Place:
+    """A record that cannot be read has arrived all the same; without a version it may be the newest."""
     return replace(
         place,
         least_total=min(place.least_total, total),

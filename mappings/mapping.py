@@ -120,8 +120,8 @@ class RecordMapping:
     def _record(self, item: dict[str, Any], remote_id: str, values: Values, *, deleted: bool) -> RemoteRecord:
         version, change, client_ref = item.get(VERSION), item.get(CHANGE_VERSION), item.get(CLIENT_REF)
         if not (
-            (version is None or (type(version) is int and 0 <= version <= LARGEST_VERSION))
-            and (change is None or (type(change) is int and 0 <= change <= LARGEST_VERSION))
+            (version is None or _is_version(version))
+            and (change is None or _is_version(change))
             and (client_ref is None or (type(client_ref) is str and client_ref.isprintable()))
             and item.get(DELETED) in (None, deleted)
         ):
@@ -229,6 +229,7 @@ class RecordMapping:
         return self._reject(item, remote_id, "required", field, f"поле {row.remote}: значение обязательно")
 
     def _reject(self, item: Any, remote_id: str | None, code: str, what: str, reason: str) -> Reject:
+        change = item.get(CHANGE_VERSION) if isinstance(item, dict) else None
         return Reject(
             stream=self.stream,
             remote_id=RemoteId(remote_id) if remote_id else None,
@@ -236,4 +237,9 @@ class RecordMapping:
             signature=f"{self.stream}.{what}: {code}",
             reason=reason,
             payload=msgspec.json.encode(item).decode(),
+            change_version=change if _is_version(change) else None,
         )
+
+
+def _is_version(number: Any) -> bool:
+    return type(number) is int and 0 <= number <= LARGEST_VERSION

@@ -183,6 +183,7 @@ class Reject:
     signature: str
     reason: str
     payload: str
+    change_version: int | None = None  # where the region gave a sound one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

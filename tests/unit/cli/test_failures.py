@@ -13,6 +13,7 @@ from sync_service.cli.failures import of_report, of_sync_error, of_unexpected
 from sync_service.domain import errors
 from sync_service.domain.reports import RunReport, RunStatus, WaitingFor
 from sync_service.domain.school_files import FileRejected
+from sync_service.engine.entry_fields import EntryRefused, FieldProblem
 from sync_service.engine.queries_words import WAITING
 
 LATIN_WORD = re.compile(r"(?<![\w-])[a-z]{3,}(?![\w-])")
@@ -42,6 +43,8 @@ def made(kind: type[errors.SyncError]) -> errors.SyncError:
         return FileRejected(code="empty", reason="Файл пуст.", remedy="Сохраните его снова.")
     if kind is errors.DecisionError:
         return errors.DecisionError("Расхождение 1 уже решено. Обновите список.")
+    if kind is EntryRefused:
+        return EntryRefused((FieldProblem(field="order_number", text="Введите номер приказа."),))
     if kind is TooManyTries:
         return TooManyTries(timedelta(minutes=2))
     if issubclass(kind, errors.DecisionError):

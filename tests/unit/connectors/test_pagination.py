@@ -230,6 +230,32 @@ class TestLyingRegions:
         assert pages[-1].complete
         assert len(ids(pages)) == 9
 
+    def test_the_newest_record_cannot_be_read(self) -> None:
+        """It has arrived all the same: the window ends, and the stream is not called incomplete."""
+        region = List(9)
+        cursor = self.delta(region)
+        source = region.source()
+
+        def decode(items: Sequence[tuple[int, str]]) -> tuple[list[RemoteRecord], list[Reject]]:
+            records, _ = region.decode([item for item in items if item[0] != region.newest])
+            return records, [
+                Reject(
+                    stream=SUBJECTS,
+                    remote_id=RemoteId(name),
+                    code="unknown_code",
+                    signature="grade",
+                    reason="grade",
+                    payload="{}",
+                    change_version=version,
+                )
+                for version, name in items
+                if version == region.newest
+            ]
+
+        broken = Source(stream=SUBJECTS, versions=source.versions, fetch=source.fetch, decode=decode)
+        pages = list(read_windows(broken, cursor, None, page_size=3))
+        assert (pages[-1].complete, len(ids(pages)), [page.total for page in pages]) == (True, 8, [9, 9, 9])
+
 
 class TestReadAhead:
     def test_the_next_page_comes_while_the_caller_works(self) -> None:
