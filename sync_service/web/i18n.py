@@ -1,6 +1,7 @@
 """The catalogue: Russian is the source, other languages are ``locale/<code>/messages.po``.
 
-The catalogue is read as text at the start, so that nothing has to be compiled into the package.
+The catalogue is read as text at the start, so that nothing has to be compiled into the package. A counted word is two
+entries, its form for one and its form for many: «запись» and «записей».
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 
 from babel.messages.pofile import read_po
+
+from sync_service.engine import queries_words as words
 
 RUSSIAN, ENGLISH = "ru", "en"
 LANGUAGES = (RUSSIAN, ENGLISH)
@@ -28,3 +31,13 @@ def translator(language: str) -> Callable[[str], str]:
     """The text in ``language``; a text without translation stays Russian."""
     texts = catalogue(language)
     return lambda text: texts.get(text, text)
+
+
+def pluralizer(language: str) -> Callable[[int, str, str, str], str]:
+    """The form that goes with a number; a word without translation keeps its three Russian forms."""
+    texts = catalogue(language)
+
+    def plural(number: int, one: str, few: str, many: str) -> str:
+        return texts.get(one if number == 1 else many) or words.plural(number, one, few, many)
+
+    return plural

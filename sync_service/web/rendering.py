@@ -21,7 +21,7 @@ from sync_service.domain.people import Permission, Role
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_page import Pulse, Waiting
 from sync_service.engine.queries_state import Day
-from sync_service.web.i18n import LANGUAGES, RUSSIAN, translator
+from sync_service.web.i18n import LANGUAGES, RUSSIAN, pluralizer, translator
 
 if TYPE_CHECKING:
     from sync_service.web.visits import Visit
@@ -79,30 +79,41 @@ NAVIGATION: tuple[tuple[str, tuple[Section, ...]], ...] = (
 )
 
 
+def environment(language: str) -> Environment:
+    """The templates in one language; as globals its words reach the macros of imported templates as well."""
+    made = Environment(
+        loader=PackageLoader("sync_service.web"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        _=translator(language),
+        plural=pluralizer(language),
+        language=language,
+        words=words,
+        Permission=Permission,
+        ROLE_NAMES=ROLE_NAMES,
+    )
+    made.filters.update(
+        span=words.span,
+        inside=inside,
+        figure=figure,
+        bars=bars,
+        day=words.value_day,
+        phone=words.phone,
+        marked=marked,
+        spelling=differs_in_spelling_only,
+    )
+    return made
+
+
 class Renderer:
     """Turns views into pages."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("sync_service.web"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals.update(
-            words=words, plural=words.plural, Permission=Permission, ROLE_NAMES=ROLE_NAMES
-        )
-        self._environment.filters.update(
-            span=words.span,
-            inside=inside,
-            figure=figure,
-            bars=bars,
-            day=words.value_day,
-            phone=words.phone,
-            marked=marked,
-            spelling=differs_in_spelling_only,
-        )
+        self._environments = {language: environment(language) for language in LANGUAGES}
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """A page of a signed-in person, with the navigation."""
@@ -123,7 +134,7 @@ class Renderer:
             "word": word,
             "link": visit.link,
             "may": visit.may,
-            "time": Clockface(zone, visit.service.clock.today(zone)),
+            "time": Clockface(zone, visit.service.clock.today(zone), language_of(visit.request)),
         }
         return self._html(visit.request, template, status, {**shared, **values})
 
@@ -133,16 +144,13 @@ class Renderer:
 
     def _html(self, request: Request, template: str, status: int, values: dict[str, Any]) -> HTMLResponse:
         language = language_of(request)
-        text = self._environment.get_template(template).render(
-            _=translator(language), language=language, path=request.url.path, **values
-        )
+        text = self._environments[language].get_template(template).render(path=request.url.path, **values)
         return HTMLResponse(text, status_code=status)
 
     def fragment(self, request: Request, template: str, **values: Any) -> str:
         """A part of a page, for live updates."""
-        return self._environment.get_template(template).render(
-            _=translator(language_of(request)), language=language_of(request), path=request.url.path, **values
-        )
+        language = language_of(request)
+        return self._environments[language].get_template(template).render(path=request.url.path, **values)
 
     @staticmethod
     def _navigation(visit: Visit, figures: Waiting) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -177,9 +185,13 @@ class Clockface:
 
     zone: str
     today: date
+    language: str = RUSSIAN
 
     def local(self, at: str) -> datetime:
         return datetime.fromisoformat(at).astimezone(ZoneInfo(self.zone))
+
+    def _word(self, text: str) -> str:
+        return translator(self.language)(text)
 
     def clock(self, at: str) -> str:
         """«11:05»."""
@@ -196,25 +208,25 @@ class Clockface:
         local = self.local(at)
         days = (self.today - local.date()).days
         if days in (0, 1):
-            return f"{('сегодня', 'вчера')[days]} в\u00a0{local:%H:%M}"
+            return f"{self._word(('сегодня в', 'вчера в')[days])}\u00a0{local:%H:%M}"
         if local.year == self.today.year:
-            return f"{local:%d.%m} в\u00a0{local:%H:%M}"
+            return f"{local:%d.%m} {self._word('в')}\u00a0{local:%H:%M}"
         return f"{local:%d.%m.%Y}"
 
     def long_day(self, day: date | None = None) -> str:
         """«Понедельник, 14 сентября 2026»."""
-        text = format_date(day or self.today, "EEEE, d MMMM y", locale="ru")
+        text = format_date(day or self.today, "EEEE, d MMMM y", locale=self.language)
         return text[:1].upper() + text[1:]
 
     def weekday(self, day: date) -> str:
         """«завтра», «среда, 16.09»."""
         if (day - self.today).days == 1:
-            return "завтра"
-        return f"{format_date(day, 'EEEE', locale='ru')}, {day:%d.%m}"
+            return self._word("завтра")
+        return f"{format_date(day, 'EEEE', locale=self.language)}, {day:%d.%m}"
 
     def day_of(self, at: str) -> str:
         """«11 сентября»."""
-        return format_date(self.local(at).date(), "d MMMM", locale="ru")
+        return format_date(self.local(at).date(), "d MMMM", locale=self.language)
 
 
 def figure(number: int) -> str:

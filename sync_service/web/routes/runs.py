@@ -13,7 +13,7 @@ from sync_service.domain.people import Permission
 from sync_service.engine.queries_run_page import PULLED, PUSHED, RunView, run_page, run_pages
 from sync_service.engine.record_acts import record_act
 from sync_service.web.live import Live, identity_of
-from sync_service.web.rendering import Clockface
+from sync_service.web.rendering import Clockface, language_of
 from sync_service.web.started_runs import StartedRuns
 from sync_service.web.visits import NoSuchPage, Post, Visit, posting, visiting
 
@@ -95,7 +95,7 @@ async def events(request: Request, visit: See, run_id: str) -> Response:
             pushed=PUSHED,
             link=visit.link,
             may=visit.may,
-            time=Clockface(zone, visit.service.clock.today(zone)),
+            time=Clockface(zone, visit.service.clock.today(zone), language_of(request)),
         )
 
     return StreamingResponse(
