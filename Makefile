@@ -9,7 +9,7 @@ STATEMENTS ?=
 COUNT   ?=
 MACHINE ?= 500
 
-.PHONY: demo test check bench simulate screenshots lock clean
+.PHONY: demo test check bench simulate screenshots catalogue lock clean
 .DEFAULT_GOAL := test
 
 $(READY):
@@ -40,6 +40,9 @@ simulate: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python -m tests.browser.screenshots docs/images
+
+catalogue: $(READY)
+	$(BIN)/python -m tests.browser.catalogue
 
 lock:
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --group dev pyproject.toml -o requirements.lock

@@ -1,0 +1,87 @@
+"""``python -m tests.browser.catalogue`` (``make catalogue``): brings the English catalogue up to the page's texts.
+
+Texts of the templates stand in ``_("…")`` and in the forms of ``plural`` and ``part.count``, which Babel's extractor
+does not see; of the page's Python, literals that begin with a capital letter belong to it (the others are pieces and
+heads of files). A new text comes in without translation, one that is no longer there goes out.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.pofile import read_po, write_po
+from jinja2 import nodes
+
+from sync_service.web import i18n, rendering
+
+WEB = Path(i18n.__file__).parent
+CATALOGUE = WEB / "locale" / i18n.ENGLISH / "messages.po"
+HEAD = b'msgid ""\nmsgstr ""\n"Language: en\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
+PYTHON = (*sorted((WEB / "routes").glob("*.py")), WEB / "app.py", WEB / "errands.py", WEB / "refusals.py")
+WHOLE = (WEB / "rendering.py", WEB / "routes" / "state.py")  # names and words that stand inside sentences
+
+
+def constants(node: nodes.Node) -> Iterator[str]:
+    found = [node] if isinstance(node, nodes.Const) else list(node.find_all(nodes.Const))
+    yield from (one.value for one in found if isinstance(one.value, str))
+
+
+def template_texts(source: str) -> Iterator[str]:
+    for call in rendering.environment(i18n.RUSSIAN).parse(source).find_all(nodes.Call):
+        match call.node:
+            case nodes.Name(name="_"):
+                yield from constants(call.args[0])
+            case nodes.Name(name="plural") | nodes.Getattr(attr="count") if len(call.args) == 4:
+                yield from (*constants(call.args[1]), *constants(call.args[3]))
+
+
+def python_texts(source: str, *, whole: bool) -> Iterator[str]:
+    tree = ast.parse(source)
+    passed: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):  # a docstring
+            passed.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):  # a sentence with values in it is no text of the catalogue
+            passed |= {id(part) for part in node.values}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "replace":
+            passed |= {id(argument) for argument in node.args}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in passed:
+            continue
+        if whole or (node.value[:1].isupper() and node.value == node.value.rstrip()):
+            yield node.value
+
+
+def texts() -> list[str]:
+    """All texts of the page, in the order of its files."""
+    found: dict[str, None] = {}
+    for path in sorted((WEB / "templates").glob("*.html")):
+        found |= dict.fromkeys(template_texts(path.read_text(encoding="utf-8")))
+    for path in (*PYTHON, *WHOLE):
+        found |= dict.fromkeys(python_texts(path.read_text(encoding="utf-8"), whole=path in WHOLE))
+    return [text for text in found if RUSSIAN.search(text)]
+
+
+def translations() -> dict[str, str]:
+    """Everything in the file, with what is not translated yet."""
+    with CATALOGUE.open("rb") as file:
+        return {str(one.id): str(one.string) for one in read_po(file) if one.id}
+
+
+def main() -> None:
+    known = translations()
+    fresh = Catalog(locale=i18n.ENGLISH)
+    for text in texts():
+        fresh.add(text, known.get(text, ""))
+    with CATALOGUE.open("wb") as file:
+        file.write(HEAD)
+        write_po(file, fresh, width=0, omit_header=True)
+
+
+if __name__ == "__main__":
+    main()
