@@ -97,6 +97,7 @@ def environment(language: str) -> Environment:
         ROLE_NAMES=ROLE_NAMES,
     )
     made.filters.update(
+        translated=translator(language),
         span=words.span,
         inside=inside,
         figure=figure,

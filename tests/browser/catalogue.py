@@ -2,7 +2,7 @@
 
 Texts of the templates stand in ``_("…")`` and in the forms of ``plural`` and ``part.count``, which Babel's extractor
 does not see; of the page's Python, literals that begin with a capital letter belong to it (the others are pieces and
-heads of files). A new text comes in without translation, one that is no longer there goes out.
+heads of files), and so do the words of the engine that a template hands to ``_`` by their name. A new text comes in without translation, one that is no longer there goes out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
+from sync_service.engine import failure_words, judging, queries_holds, queries_journal, queries_movements
+from sync_service.engine import queries_hold_words as hold_words
+from sync_service.engine import queries_resync_words as resync_words
+from sync_service.engine import queries_words as words
+from sync_service.engine.queries_run_page import STAGES
 from sync_service.web import i18n, rendering
 
 WEB = Path(i18n.__file__).parent
@@ -24,6 +29,35 @@ HEAD = b'msgid ""\nmsgstr ""\n"Language: en\\n"\n"Content-Type: text/plain; char
 RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
 PYTHON = (*sorted((WEB / "routes").glob("*.py")), WEB / "app.py", WEB / "errands.py", WEB / "refusals.py")
 WHOLE = (WEB / "rendering.py", WEB / "routes" / "state.py")  # names and words that stand inside sentences
+
+NAMED = (
+    words.STREAMS,
+    words.FIELDS,
+    words.CONFLICT_STATES,
+    words.MATCH_STATES,
+    words.HOLD_STATES,
+    words.ITEM_STATES,
+    words.RUN_STATUS,
+    words.WAITING,
+    words.RELEASE_STATES,
+    words.RELEASE_CASES,
+    words.STEPS,
+    words._OTHER_REASONS,
+    words._REMEDIES,
+    words._REMEDY,
+    STAGES,
+    queries_movements.KINDS,
+    queries_journal.ACTS,
+    queries_holds._DISCARDS,
+    hold_words._DISCARD,
+    hold_words._SOURCE,
+    resync_words.PLAN_KINDS,
+    resync_words.PLAN_STATES,
+    resync_words.PLAN_ACTS,
+    resync_words.LEFT,
+)
+OF_TODAY = ("расхождение", "возможный двойник", "задержаны", "задержано", "неясно, откуда прибыл", "не отчислен")
+OF_A_PUPIL = ("Расхождение между школой и ГИС", "Возможный двойник")
 
 
 def constants(node: nodes.Node) -> Iterator[str]:
@@ -57,6 +91,16 @@ def python_texts(source: str, *, whole: bool) -> Iterator[str]:
             yield node.value
 
 
+def engine_texts() -> Iterator[str]:
+    for table in NAMED:
+        yield from table.values()
+    yield from (words.reason(f"{key}_{likeness}") for key in words._KEYS for likeness in words._LIKENESS)
+    yield from (word.value for word in (*judging.Word, *failure_words.Origin))
+    for one in (*failure_words.WORDS.values(), failure_words._DIED):
+        yield from (one.what, one.todo, one.who)
+    yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_A_PUPIL)
+
+
 def texts() -> list[str]:
     """All texts of the page, in the order of its files."""
     found: dict[str, None] = {}
@@ -64,6 +108,7 @@ def texts() -> list[str]:
         found |= dict.fromkeys(template_texts(path.read_text(encoding="utf-8")))
     for path in (*PYTHON, *WHOLE):
         found |= dict.fromkeys(python_texts(path.read_text(encoding="utf-8"), whole=path in WHOLE))
+    found |= dict.fromkeys(engine_texts())
     return [text for text in found if RUSSIAN.search(text)]
 
 
