@@ -16,6 +16,7 @@ from sync_service.engine import queries_words as words
 
 RUSSIAN, ENGLISH = "ru", "en"
 LANGUAGES = (RUSSIAN, ENGLISH)
+UNITS = {"дн.": "d", "ч": "h", "мин": "min", "с": "s"}
 
 
 @cache
@@ -41,3 +42,13 @@ def pluralizer(language: str) -> Callable[[int, str, str, str], str]:
         return texts.get(one if number == 1 else many) or words.plural(number, one, few, many)
 
     return plural
+
+
+def spans(language: str) -> Callable[[float], str]:
+    """A length of time: «15 мин», in any other language «15 min»."""
+
+    def span(seconds: float) -> str:
+        number, unit = words.span(seconds).split("\u00a0")
+        return f"{number}\u00a0{UNITS[unit]}"
+
+    return words.span if language == RUSSIAN else span

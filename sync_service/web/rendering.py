@@ -21,7 +21,7 @@ from sync_service.domain.people import Permission, Role
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_page import Pulse, Waiting
 from sync_service.engine.queries_state import Day
-from sync_service.web.i18n import LANGUAGES, RUSSIAN, pluralizer, translator
+from sync_service.web.i18n import LANGUAGES, RUSSIAN, pluralizer, spans, translator
 
 if TYPE_CHECKING:
     from sync_service.web.visits import Visit
@@ -98,7 +98,7 @@ def environment(language: str) -> Environment:
     )
     made.filters.update(
         translated=translator(language),
-        span=words.span,
+        span=spans(language),
         inside=inside,
         figure=figure,
         bars=bars,

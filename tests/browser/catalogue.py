@@ -1,8 +1,9 @@
 """``python -m tests.browser.catalogue`` (``make catalogue``): brings the English catalogue up to the page's texts.
 
 Texts of the templates stand in ``_("…")`` and in the forms of ``plural`` and ``part.count``, which Babel's extractor
-does not see; of the page's Python, literals that begin with a capital letter belong to it (the others are pieces and
-heads of files), and so do the words of the engine that a template hands to ``_`` by their name. A new text comes in without translation, one that is no longer there goes out.
+does not see. Of the page's Python, literals that begin with a capital letter belong to it: the others are pieces and
+heads of files. The engine's words that a template hands to ``_`` are named below. A new text comes in without
+translation, one that is no longer there goes out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
-from sync_service.engine import failure_words, judging, queries_holds, queries_journal, queries_movements
+from sync_service.engine import failure_words, judging, messages, queries_holds, queries_journal, queries_movements
 from sync_service.engine import queries_hold_words as hold_words
 from sync_service.engine import queries_resync_words as resync_words
 from sync_service.engine import queries_words as words
@@ -42,6 +43,7 @@ NAMED = (
     words.RELEASE_STATES,
     words.RELEASE_CASES,
     words.STEPS,
+    words._CODES["origin_kind"][None],
     words._OTHER_REASONS,
     words._REMEDIES,
     words._REMEDY,
@@ -56,7 +58,23 @@ NAMED = (
     resync_words.PLAN_ACTS,
     resync_words.LEFT,
 )
-OF_TODAY = ("расхождение", "возможный двойник", "задержаны", "задержано", "неясно, откуда прибыл", "не отчислен")
+# What the engine says without a table; «прежняя школа» stands where a school has no name.
+OF_TODAY = (
+    "расхождение",
+    "возможный двойник",
+    "задержаны",
+    "задержано",
+    "неясно, откуда прибыл",
+    "не отчислен",
+    "Неясно, откуда прибыл. Укажите в движении.",
+    "Прежний район не ведёт движение в ГИС: нужны звонок и новая карточка.",
+    "прежняя школа не оформила выбытие. Ещё не звонили.",
+    "«тот же ребёнок»",
+    "«другой ребёнок»",
+    "зачислен, в ГИС новая карточка",
+    "прежняя школа отчислила, зачислен без новой карточки",
+    "Без вопроса не проходит ни одно.",
+)
 OF_A_PUPIL = ("Расхождение между школой и ГИС", "Возможный двойник")
 
 
@@ -98,6 +116,9 @@ def engine_texts() -> Iterator[str]:
     yield from (word.value for word in (*judging.Word, *failure_words.Origin))
     for one in (*failure_words.WORDS.values(), failure_words._DIED):
         yield from (one.what, one.todo, one.who)
+    yield from (f"{many} больше обычного." for many in hold_words._MANY.values())
+    yield from (f"{untouched}, пока вы не решите." for untouched in hold_words._UNTOUCHED.values())
+    yield from messages._STEPS.values()
     yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_A_PUPIL)
 
 

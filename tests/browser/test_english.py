@@ -68,6 +68,14 @@ def test_every_entry_is_a_text_of_the_page_and_every_text_has_an_entry() -> None
     assert set(catalogue.translations()) == set(catalogue.texts())
 
 
+def test_what_the_engine_says_without_a_table_is_still_said() -> None:
+    engine = "".join(
+        path.read_text(encoding="utf-8") for path in (catalogue.WEB.parent / "engine").glob("queries_*.py")
+    )
+    for text in (*catalogue.OF_TODAY, *catalogue.OF_A_PUPIL):
+        assert text.removeprefix("прежняя школа ") in engine, text
+
+
 def test_a_translation_keeps_what_is_filled_in() -> None:
     for text, translation in i18n.catalogue(i18n.ENGLISH).items():
         assert translation.strip(), text
