@@ -59,26 +59,25 @@ _SOURCE: dict[str, str] = {Way.PUSH: "Прочитать базу школы е�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldWords:
-    """Sentences about one hold. ``release`` says what the main button does, ``promise`` what has not happened."""
+    """Sentences about one hold. ``let_go`` is the verb of the main button, ``promise`` what has not happened."""
 
     title: str
     over: str
     promise: str
     usual: str
-    release: str
+    let_go: str
     discard: str
     recheck: str
 
 
 def hold_words(row: HoldRow, limits: Limits, zone: str) -> HoldWords:
     """``limits`` are those of the installation; the day the hold was opened chooses among them."""
-    records = f"{row.records} {words.plural(row.records, 'запись', 'записи', 'записей')}"
     return HoldWords(
         title=hold_title(row),
         over=f"{_MANY[row.operation]} больше обычного.",
         promise=f"{_UNTOUCHED[row.operation]}, пока вы не решите.",
         usual=_usual(row, limits, zone),
-        release=f"{_LET_GO[row.operation]} {records} {'в школе' if row.direction == Way.PULL else 'в ГИС'}",
+        let_go=_LET_GO[row.operation],
         discard=_DISCARD[row.direction, row.operation],
         recheck=_SOURCE[row.direction],
     )

@@ -51,6 +51,7 @@ NAMED = (
     queries_movements.KINDS,
     queries_journal.ACTS,
     queries_holds._DISCARDS,
+    hold_words._LET_GO,
     hold_words._DISCARD,
     hold_words._SOURCE,
     resync_words.PLAN_KINDS,
