@@ -50,6 +50,7 @@ def verify(post: Export) -> HTMLResponse:
     with visit.service.db.read(visit.school.school_id) as uow:
         broken = uow.audit.verify()
     rows = journal_rows(visit.service.db, visit.school, limit=PAGE)
+    visit.seen("journal", {pupil for row in rows for pupil in row.students[:3]})
     return visit.render("journal.html", rows=rows, older=False, actor="", student=0, verdict=broken or "")
 
 
@@ -67,6 +68,7 @@ def export(post: Export) -> Response:
         names=1000,
     )
     record_act(visit.desk(), Act.VIEW, "journal:export", note=f"{len(rows)} entries")
+    visit.seen("journal:export", {pupil for row in rows for pupil in row.students[:1000]})
     return csv_answer(
         "journal.csv",
         ("номер", "когда (UTC)", "кто", "что", "причина", "записей", "ученики"),
