@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mappings import load_mappings
@@ -42,6 +42,8 @@ def test_every_canonical_record_returns_from_the_region_unchanged(stream: Stream
 
 @pytest.mark.parametrize("name", sorted(CODECS))
 @given(typed=TYPED)
+@example(typed="ß")
+@example(typed="ŉ")
 def test_cleaning_is_idempotent_and_survives_the_journey(name: str, typed: Any) -> None:
     """Whatever a person types either is refused with a code or becomes a value that travels and returns."""
     codec = CODECS[name]

@@ -120,5 +120,7 @@ def _tidy_part(part: str) -> str:
         return part.lower()
     letters = [char for char in part if char.isalpha()]
     if len(letters) < 2 or not (part.isupper() or part.islower()):
-        return part.upper() if len(letters) == 1 and part.islower() else part
+        # «ß» has no capital of one letter; two would be tidied anew the next time.
+        raised = part.upper() if len(letters) == 1 and part.islower() else part
+        return raised if len(raised) == len(part) else part
     return "'".join(piece[:1].upper() + piece[1:].lower() for piece in part.split("'"))
