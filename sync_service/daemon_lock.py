@@ -1,6 +1,6 @@
 """One daemon per installation: a lock that dies with its process, also after a kill or a power failure.
 
-SQLite: an exclusive transaction on a small file of its own beside the database (``….daemon-lock``), held as long
+SQLite: a write transaction on a small file of its own beside the database (``….daemon-lock``), held as long
 as the daemon lives. SQLite brings file locks for every operating system, and they vanish with the process; the
 file itself stays and means nothing. PostgreSQL: a session-level advisory lock on a connection kept for it; when
 the connection breaks the server gives the lock back, which :meth:`InstanceLock.held` notices. A connection
@@ -47,7 +47,9 @@ class FileLock:
                 [f"database_url: the folder {path.parent} does not exist or cannot be written"]
             ) from None
         try:
-            self._connection.execute("BEGIN EXCLUSIVE")
+            # Not EXCLUSIVE: that waits for readers, and of two daemons started at one moment each would find the
+            # other reading, and both would leave.
+            self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._connection.close()
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,16 @@ def test_a_second_daemon_is_refused_and_a_later_one_is_not(database: SchoolDatab
     assert first.held()
     first.release()
     take_lock(database.url).release()
+
+
+def test_a_rival_that_still_looks_does_not_refuse_us_both(tmp_path: Path) -> None:
+    """Of two daemons started at one moment the first finds the second reading the file: it gets the lock."""
+    with closing(sqlite3.connect(tmp_path / "school.sqlite.daemon-lock", isolation_level=None)) as rival:
+        rival.execute("BEGIN")
+        rival.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        lock = take_lock(f"sqlite:///{tmp_path}/school.sqlite")
+    assert lock.held()
+    lock.release()
 
 
 def test_the_lock_of_one_database_does_not_lock_another(tmp_path: Path) -> None:
