@@ -31,6 +31,11 @@ class WaitingFor(StrEnum):
     DECISION = "decision"
 
 
+# Why a run was interrupted, as its report says it.
+TAKEN_OVER = "another run has taken over the streams of this one; what was durable stays, the other run goes on"
+NO_LAST_WORD = "the process of this run ended without a word; what was durable stays, the next run goes on from there"
+
+
 class RunStatus(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"

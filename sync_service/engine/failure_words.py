@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sync_service.domain.errors import SyncError
-from sync_service.domain.reports import RunReport, RunStatus
-from sync_service.engine.stores import NO_LAST_WORD, TAKEN_OVER
+from sync_service.domain.reports import NO_LAST_WORD, TAKEN_OVER, RunReport, RunStatus
 
 
 class Origin(StrEnum):

@@ -20,13 +20,13 @@ from uuid import uuid4
 from sync_service.domain.errors import AlreadyRunning, FatalError, SyncError
 from sync_service.domain.guards import Limits
 from sync_service.domain.policies import StreamPolicy
-from sync_service.domain.reports import RunReport, RunStatus
+from sync_service.domain.reports import TAKEN_OVER, RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import Cycle, Normalise, School, Tally, never, nothing
 from sync_service.engine.cycle import Direction, run_cycle
 from sync_service.engine.ports import Clock, Notifier, RemoteSystem
 from sync_service.engine.progress import Progress
-from sync_service.engine.stores import TAKEN_OVER, Database, Fence
+from sync_service.engine.stores import Database, Fence
 
 UNATTENDED = frozenset(
     {"schedule", "start", "login", "catch_up", "reconcile"}

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sync_service.domain.links import SchoolId
-from sync_service.domain.reports import PullCounts, PushCounts, RunReport, RunStatus
+from sync_service.domain.reports import NO_LAST_WORD, PullCounts, PushCounts, RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
-from sync_service.engine.stores import NO_LAST_WORD, Database
+from sync_service.engine.stores import Database
 
 # A run that ended early may not have reached a stream it names.
 _CAME_TO_ITS_END = frozenset({RunStatus.SUCCEEDED, RunStatus.COMPLETED_WITH_ERRORS, RunStatus.HELD})

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, desc, func, insert, select, text, upd
 
 from sync_service.domain.links import SchoolId
 from sync_service.domain.reports import (
+    NO_LAST_WORD,
     PullCounts,
     PushCounts,
     ReleaseCounts,
@@ -19,7 +20,7 @@ from sync_service.domain.reports import (
     StreamReport,
 )
 from sync_service.domain.streams import Stream
-from sync_service.engine.stores import NO_LAST_WORD, DayCount
+from sync_service.engine.stores import DayCount
 from sync_service.persistence.engine import connected
 from sync_service.persistence.json_text import dump, load
 from sync_service.persistence.moments import moment, stamp

@@ -15,12 +15,12 @@ from mappings import load_mappings
 from sync_service.clock import SystemClock
 from sync_service.domain.errors import AlreadyRunning, FatalError, StopRequested, Unreachable
 from sync_service.domain.links import RemoteId, SchoolId
-from sync_service.domain.reports import RunReport, RunStatus, Stage
+from sync_service.domain.reports import TAKEN_OVER, RunReport, RunStatus, Stage
 from sync_service.domain.streams import Page, Stream, StreamVersions
 from sync_service.engine.context import School
 from sync_service.engine.cycle import Direction
 from sync_service.engine.leased_run import Job, run_leased
-from sync_service.engine.stores import TAKEN_OVER, Fence
+from sync_service.engine.stores import Fence
 from sync_service.notify import LogNotifier
 from sync_service.persistence import SqlDatabase
 from tests.databases import SchoolDatabase

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sync_service.domain.reports import RunStatus
+from sync_service.domain.reports import TAKEN_OVER, RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.stores import TAKEN_OVER
 from tests.simulation.lease_statements import Heir, busy, late_runs, run
 from tests.unit.engine.world import World
 

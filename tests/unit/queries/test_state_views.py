@@ -8,7 +8,7 @@ import pytest
 
 from sync_service.config import DEFAULT_INTERVALS
 from sync_service.domain.errors import ContractError
-from sync_service.domain.reports import RunReport, RunStatus, Stage
+from sync_service.domain.reports import NO_LAST_WORD, RunReport, RunStatus, Stage
 from sync_service.domain.streams import Stream
 from sync_service.engine.brake import brake
 from sync_service.engine.cycle import Direction
@@ -17,7 +17,6 @@ from sync_service.engine.judging import Word
 from sync_service.engine.queries import remember_next_runs
 from sync_service.engine.queries_run_page import run_page, view_of
 from sync_service.engine.queries_state import SchoolState, StreamState, school_state
-from sync_service.engine.stores import NO_LAST_WORD
 from tests.unit.engine.world import World
 from tests.unit.queries import scenes
 

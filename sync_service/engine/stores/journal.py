@@ -1,0 +1,67 @@
+"""What is told afterwards: the audit journal and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sync_service.domain.audit import AuditEntry, AuditItem
+from sync_service.domain.links import LocalId
+from sync_service.domain.records import Values
+from sync_service.domain.streams import Stream
+from sync_service.engine.ports import Notification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One entry of the journal; ``students`` are the pupils it touched, ``records`` how many records."""
+
+    seq: int
+    at: datetime
+    actor: str
+    act: str
+    cause: str
+    note: str
+    students: tuple[int, ...]
+    records: int
+
+
+class AuditStore(Protocol):
+    def page(
+        self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None
+    ) -> list[AuditRow]:
+        """Entries, newest first, that lie before the number ``before``."""
+        ...
+
+    def append(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    def decided(self, cause: str) -> AuditItem | None:
+        """What the newest decision with this cause touched; None when its values have been erased."""
+        ...
+
+    def replaced(self, stream: Stream, local_id: LocalId) -> Values:
+        """What the newest linking of a pupil's or parent's card has replaced in it; empty when nothing, or when the
+        values have been erased."""
+        ...
+
+    def verify(self) -> str | None:
+        """None when the chain holds; else what is broken, by sequence number."""
+        ...
+
+
+class NotificationStore(Protocol):
+    def add(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Store them; returns those whose key was new."""
+        ...
+
+    def untold(self) -> list[Notification]:
+        """Those nobody has been told of yet, oldest first; one statement over what waits."""
+        ...
+
+    def told(self, keys: Iterable[str]) -> None: ...
+
+    def contacts(self, role: str, class_name: str | None) -> list[str]: ...
+
+    def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]: ...
