@@ -40,7 +40,7 @@ def login(
         one = one_school(service, school)
         token = _token(token_file)
         try:
-            service.login(one, token)
+            service.connections.login(one, token)
         except TransientError:
             output.note("Ключ сохранён, но ещё не проверен: его проверит следующая сверка.")
             raise

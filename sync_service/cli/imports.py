@@ -31,7 +31,7 @@ def import_file(
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         one = one_school(service, school)
-        report = service.import_file(one, file, actor=actor_named(actor), dry_run=dry_run)
+        report = service.files.bring_in(one, file, actor=actor_named(actor), dry_run=dry_run)
     shell.show(report.to_json(), lambda: _render(report))
     return ExitCode.OPEN_DECISIONS if report.rejected else ExitCode.DONE
 

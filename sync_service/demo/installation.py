@@ -73,5 +73,5 @@ def open_service(config: Path, region: Region, *, clock: Clock, notifier: Notifi
     """The service with a new database, logged in to the region. Settings of the environment are not for the demo:
     they may name the database of a real installation."""
     service = Service.open(load_settings(config, environment={}), create=True, clock=clock, notifier=notifier)
-    service.login(service.school(SCHOOL_CODE), region.refresh_token)
+    service.connections.login(service.school(SCHOOL_CODE), region.refresh_token)
     return service

@@ -243,7 +243,7 @@ class Story:
         return report
 
     def _import(self, path: Path) -> ImportReport:
-        return self.service.import_file(self.school, path, actor=ACTOR)
+        return self.service.files.bring_in(self.school, path, actor=ACTOR)
 
     def _write_list(self, pupils: Sequence[ParsedPupil], title: str) -> Path:
         year = self.cast.school_year

@@ -32,7 +32,7 @@ def add_person(made: Office, pupil: ParsedPupil, status: str, where: int) -> str
 
 
 def import_list(made: Office, *pupils: ParsedPupil) -> None:
-    report = made.service.import_file(made.school(), write_list(made.folder, pupils), actor="secretary")
+    report = made.service.files.bring_in(made.school(), write_list(made.folder, pupils), actor="secretary")
     assert (report.rejected, report.warnings) == (0, 0)
 
 

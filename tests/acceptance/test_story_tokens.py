@@ -72,7 +72,7 @@ def test_a_token_that_dies_in_the_middle_of_sending(at_rest: Office) -> None:
     assert report.to_json()["streams"]["marks"]["waiting"] == {"login": 1}
     assert [line.split()[0] for line in disagreements(made)] == ["marks"]
     made.region.admin("DELETE", "faults")
-    made.service.login(made.school(), made.region.admin("POST", "tokens/issue")["refreshToken"])
+    made.service.connections.login(made.school(), made.region.admin("POST", "tokens/issue")["refreshToken"])
     made.region.admin("POST", "reset-counters")
     assert made.sync_with_code()[1] is ExitCode.DONE
     assert (made.counted("POST batch students"), made.counted("POST batch marks")) == (0, 1)

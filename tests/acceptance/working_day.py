@@ -57,7 +57,7 @@ def write_files(made: Office) -> Files:
 
 def import_files(made: Office, files: Files) -> None:
     for path in (files.pupils, *files.reports):
-        made.service.import_file(made.school(), path, actor="secretary")
+        made.service.files.bring_in(made.school(), path, actor="secretary")
 
 
 def edit_both_sides(made: Office) -> None:

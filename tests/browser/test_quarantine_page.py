@@ -35,7 +35,7 @@ def two_unreadable_marks(where: Site) -> MappedRemote:
 
 
 def connected(where: Site, remote: MappedRemote) -> None:
-    where.service._remotes[SCHOOL] = remote
+    where.service.connections.use(where.service.school(SCHOOL), remote)
 
 
 def group_of(text: str) -> str:

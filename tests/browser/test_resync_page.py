@@ -26,7 +26,7 @@ PATH = f"/s/{SCHOOL}/resync"
 @pytest.fixture
 def admin(school_page: Site) -> httpx.Client:
     """The administrator; the page reaches the region of the test."""
-    school_page.service._remotes[SCHOOL] = school_page.world.remote
+    school_page.service.connections.use(school_page.service.school(SCHOOL), school_page.world.remote)
     return school_page.sign_in(Role.ADMIN)
 
 

@@ -48,7 +48,7 @@ def end(where: Site, report: RunReport, status: RunStatus = RunStatus.SUCCEEDED,
 
 def connected(where: Site) -> None:
     """The page's service talks to the region in memory."""
-    where.service._remotes[SCHOOL] = where.world.remote
+    where.service.connections.use(where.service.school(SCHOOL), where.world.remote)
     where.service.db.connection(where.world.school.school_id).save("access", "refresh")
 
 

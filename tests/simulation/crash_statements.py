@@ -124,7 +124,7 @@ def _verify_import(made: Office, expected: Portrait) -> None:
 def import_again(made: Office) -> None:
     for path in sorted(made.folder.iterdir(), key=lambda p: p.stat().st_mtime_ns):
         if path.suffix in (".csv", ".xlsx"):
-            made.service.import_file(made.school(), path, actor="secretary")
+            made.service.files.bring_in(made.school(), path, actor="secretary")
 
 
 def _prepare_resolve(made: Office) -> list[str]:

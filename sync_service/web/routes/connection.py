@@ -30,7 +30,7 @@ def enter(post: Enter) -> Response:
     if not token:
         return _page(visit, problem="Вставьте ключ: поле пустое.", status=422)
     try:
-        visit.service.login(visit.school, token)
+        visit.service.connections.login(visit.school, token)
     except LoginNeeded:
         return _page(
             visit,

@@ -36,12 +36,12 @@ async def preview(post: Upload) -> Response:
 
 def _preview(visit: Visit, content: bytes, name: str) -> Response:
     try:
-        report = visit.service.import_content(visit.school, content, name, actor=visit.actor, dry_run=True)
+        report = visit.service.files.bring_in_upload(visit.school, content, name, actor=visit.actor, dry_run=True)
     except FileRejected as error:
         return _again(visit, str(error))
     token = ""
     if report.changed:
-        token = visit.service.uploads.keep(visit.school.school_id, content, file_name=name, by=visit.actor)
+        token = visit.service.files.uploads.keep(visit.school.school_id, content, file_name=name, by=visit.actor)
     return visit.render("import.html", problem="", report=report, token=token, name=name)
 
 
@@ -49,15 +49,15 @@ def _preview(visit: Visit, content: bytes, name: str) -> Response:
 def bring_in(post: Upload) -> Response:
     """The file that was previewed, whole or not at all."""
     visit, token = post.visit, post.text("token")
-    kept = visit.service.uploads.get(visit.school.school_id, token, by=visit.actor)
+    kept = visit.service.files.uploads.get(visit.school.school_id, token, by=visit.actor)
     if kept is None:
         return _again(visit, GONE)
     name, content = kept
     try:
-        report = visit.service.import_content(visit.school, content, name, actor=visit.actor)
+        report = visit.service.files.bring_in_upload(visit.school, content, name, actor=visit.actor)
     except FileRejected as error:
         return _again(visit, str(error))
-    visit.service.uploads.drop(visit.school.school_id, token)
+    visit.service.files.uploads.drop(visit.school.school_id, token)
     return visit.render("import.html", problem="", report=report, token="", name=name)
 
 

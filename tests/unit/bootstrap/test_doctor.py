@@ -46,7 +46,7 @@ def healthy(handle: Handle, tmp_path: Path) -> Settings:
     made = at(settings(tmp_path), handle)
     with Service.open(made, create=True) as service:
         token = handle.admin("POST", "/simulator/tokens/issue", {})["refreshToken"]
-        service.login(service.school(None), token)
+        service.connections.login(service.school(None), token)
     return made
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.ecp.simulator import Handle, build_world, start_in_thread
 from connectors.memory import MemoryRemote
-from sync_service import bootstrap
+from sync_service import connections
 from sync_service.bootstrap import Service
 from sync_service.clock import SystemClock
 from sync_service.config import Settings
@@ -28,7 +28,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 @pytest.fixture
 def regions(monkeypatch: pytest.MonkeyPatch) -> Regions:
     made = Regions(SystemClock())
-    monkeypatch.setattr(bootstrap, "connect", made.connect)
+    monkeypatch.setattr(connections, "connect", made.connect)
     return made
 
 
@@ -195,7 +195,7 @@ def test_a_token_is_proven_and_kept(real: Service, handle: Handle) -> None:
     """One request exchanges it; the pair in the database is the new one, and runs work with it."""
     school = real.school(None)
     entered = issue(handle)
-    real.login(school, entered)
+    real.connections.login(school, entered)
     stored = real.db.connection(school.school_id).load()
     assert stored is not None
     assert stored[0] is not None
@@ -207,10 +207,10 @@ def test_a_token_is_proven_and_kept(real: Service, handle: Handle) -> None:
 def test_a_mistyped_token_leaves_the_former_one_in_place(real: Service, handle: Handle) -> None:
     """The pair that works is not lost to a typing mistake."""
     school = real.school(None)
-    real.login(school, issue(handle))
+    real.connections.login(school, issue(handle))
     stored = real.db.connection(school.school_id).load()
     with pytest.raises(LoginNeeded):
-        real.login(school, "mistyped")
+        real.connections.login(school, "mistyped")
     assert real.db.connection(school.school_id).load() == stored
     assert real.sync(school, streams=[Stream.SUBJECTS]).status is RunStatus.SUCCEEDED
 
@@ -220,7 +220,7 @@ def test_a_token_entered_while_the_region_is_away_is_used_later(tmp_path: Path) 
     with Service.open(settings(tmp_path, base_url="http://127.0.0.1:9"), create=True) as service:
         school = service.school(None)
         with pytest.raises(Unreachable):
-            service.login(school, "entered")
+            service.connections.login(school, "entered")
         assert service.db.connection(school.school_id).load() == (None, "entered")
         assert not service.needs_login(school)
 
@@ -228,12 +228,12 @@ def test_a_token_entered_while_the_region_is_away_is_used_later(tmp_path: Path) 
 def test_a_new_token_ends_the_need_for_a_login(real: Service, handle: Handle) -> None:
     """The region rejects the pair, a run says so, a person enters a new token, the next run works."""
     school = real.school(None)
-    real.login(school, issue(handle))
+    real.connections.login(school, issue(handle))
     fresh = issue(handle)  # kills the former one
     handle.admin("POST", "/simulator/tokens/expire", {})
     assert real.sync(school).status is RunStatus.LOGIN_NEEDED
     assert real.needs_login(school)
-    real.login(school, fresh)
+    real.connections.login(school, fresh)
     assert not real.needs_login(school)
     assert real.sync(school, streams=[Stream.SUBJECTS]).status is RunStatus.SUCCEEDED
 
@@ -245,12 +245,12 @@ def test_a_file_is_read_and_imported(service: Service) -> None:
     """The shared pupil list lands in staging; a dry run leaves nothing."""
     path = DATA / "pupils_cp1251.csv"
     school = service.school(None)
-    parsed = service.read_file(path)
+    parsed = service.files.read(path)
     assert isinstance(parsed, ParsedPupilList)
-    assert service.import_file(school, path, actor="secretary", dry_run=True).dry_run
+    assert service.files.bring_in(school, path, actor="secretary", dry_run=True).dry_run
     with service.db.read(school.school_id) as uow:
         assert uow.staging.all_rows(Stream.STUDENTS) == {}
-    service.import_file(school, path, actor="secretary")
+    service.files.bring_in(school, path, actor="secretary")
     with service.db.read(school.school_id) as uow:
         assert len(uow.staging.all_rows(Stream.STUDENTS)) == len(parsed.pupils)
 
@@ -258,7 +258,7 @@ def test_a_file_is_read_and_imported(service: Service) -> None:
 def test_a_file_that_cannot_be_opened_is_refused_in_words(service: Service, tmp_path: Path) -> None:
     """No traceback for a mistyped name."""
     with pytest.raises(FileRejected, match="не открывается"):
-        service.read_file(tmp_path / "missing.csv")
+        service.files.read(tmp_path / "missing.csv")
 
 
 def test_decisions_have_a_desk_with_a_name(service: Service) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sync_service import bootstrap
+from sync_service import connections
 from sync_service.bootstrap import Service
 from sync_service.clock import SystemClock
 from sync_service.config import SchoolSettings, Settings
@@ -99,7 +99,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     started: list[Running] = []
 
     def make(made: Settings, clock: Clock) -> Running:
-        monkeypatch.setattr(bootstrap, "connect", Regions(clock).connect)
+        monkeypatch.setattr(connections, "connect", Regions(clock).connect)
         started.append(Running(made, clock))
         return started[-1]
 
