@@ -17,7 +17,7 @@ from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
-from sync_service.domain.matching import NoLesson, WhichLesson
+from sync_service.domain.matching_cells import NoLesson, WhichLesson
 from sync_service.domain.merging import merge
 from sync_service.domain.outbox import AttemptItem, Entry, EntryState
 from sync_service.domain.policies import Owner, StreamPolicy

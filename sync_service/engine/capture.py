@@ -9,7 +9,7 @@ from sync_service.domain.capturing import CapturePage, plan_capture
 from sync_service.domain.errors import RecordError
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId
-from sync_service.domain.matching import NoLesson, WhichLesson, place_cell
+from sync_service.domain.matching_cells import NoLesson, WhichLesson, place_cell
 from sync_service.domain.outbox import Entry, EntryState
 from sync_service.domain.records import Values
 from sync_service.domain.streams import BOTH_WAYS, Stream

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sync_service.domain.conflicts import Conflict, ConflictState
 from sync_service.domain.errors import RecordError
 from sync_service.domain.links import Link, LocalId, RemoteId
-from sync_service.domain.matching import NoLesson, WhichLesson, place_cell
+from sync_service.domain.matching_cells import NoLesson, WhichLesson, place_cell
 from sync_service.domain.outbox import Entry
 from sync_service.domain.pushing import Enrolment, PushPage, Windows
 from sync_service.domain.records import Values

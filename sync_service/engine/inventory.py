@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matching import Match, match_guardians, match_students
+from sync_service.domain.matching import Match
+from sync_service.domain.matching_guardians import match_guardians
+from sync_service.domain.matching_students import match_students
 from sync_service.domain.records import Values
 from sync_service.domain.streams import RemoteRecord, Stream
 from sync_service.engine.context import Normalise

@@ -9,7 +9,9 @@ from sync_service.domain.actions import Incoming, localise
 from sync_service.domain.errors import RecordError
 from sync_service.domain.linked import unchanged_in_region
 from sync_service.domain.links import Link, LocalId, RemoteId
-from sync_service.domain.matching import Match, Matched, match_by_key, match_marks, match_students_strongly
+from sync_service.domain.matching import Match, Matched, match_by_key
+from sync_service.domain.matching_cells import match_marks
+from sync_service.domain.matching_students import match_students_strongly
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.planning import PullPage
 from sync_service.domain.policies import StreamPolicy

@@ -17,7 +17,8 @@ from sync_service.domain.conflicts import Conflict, standing
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matches import Candidate
-from sync_service.domain.matching import Ambiguous, Match, Matched, contradictions
+from sync_service.domain.matching import Ambiguous, Match, Matched
+from sync_service.domain.matching_students import contradictions
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
 from sync_service.domain.planning import plan_page
 from sync_service.domain.records import Scalar, Values

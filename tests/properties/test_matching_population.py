@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from sync_service.domain.matching import Ambiguous, Matched, match_students
+from sync_service.domain.matching import Ambiguous, Matched
+from sync_service.domain.matching_students import match_students
 from tests.properties.town import build_town
 
 PRECISION = 0.9995

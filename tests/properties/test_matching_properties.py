@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matching import (
-    Ambiguous,
-    Match,
-    Matched,
-    contradictions,
-    full_name,
-    match_by_key,
-    match_guardians,
-    match_marks,
-    match_students,
-    pair_digest,
-)
+from sync_service.domain.matching import Ambiguous, Match, Matched, full_name, match_by_key, pair_digest
+from sync_service.domain.matching_cells import match_marks
+from sync_service.domain.matching_guardians import match_guardians
+from sync_service.domain.matching_students import contradictions, match_students
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, Stream
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matching import (
-    Ambiguous,
-    Match,
-    Matched,
-    NoLesson,
-    WhichLesson,
-    match_by_key,
-    match_guardians,
-    match_marks,
-    pair_digest,
-    place_cell,
-)
+from sync_service.domain.matching import Ambiguous, Match, Matched, match_by_key, pair_digest
+from sync_service.domain.matching_cells import NoLesson, WhichLesson, match_marks, place_cell
+from sync_service.domain.matching_guardians import match_guardians
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, Stream
 

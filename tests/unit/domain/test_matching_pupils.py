@@ -5,17 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sync_service.domain.links import LocalId, RemoteId
-from sync_service.domain.matching import (
-    MOST_CANDIDATES,
-    Ambiguous,
-    Match,
-    Matched,
+from sync_service.domain.matching import MOST_CANDIDATES, Ambiguous, Match, Matched, fold, pair_digest
+from sync_service.domain.matching_students import (
     contradictions,
-    fold,
     match_students,
     match_students_by_name,
     match_students_strongly,
-    pair_digest,
 )
 from sync_service.domain.records import Values
 from tests.unit.domain.sketches import pupil

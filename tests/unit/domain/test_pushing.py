@@ -12,7 +12,7 @@ from sync_service.domain.actions import DELETION
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash
 from sync_service.domain.errors import RecordError
 from sync_service.domain.links import Link, LocalId, RemoteId
-from sync_service.domain.matching import NoLesson, WhichLesson
+from sync_service.domain.matching_cells import NoLesson, WhichLesson
 from sync_service.domain.outbox import AttemptItem, Entry, EntryState
 from sync_service.domain.pushing import Departure, Enrolment, PushPage, Windows, plan_push, to_remote_references
 from sync_service.domain.records import Values
