@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode
-from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+from sync_service.cli.options import Everything
+from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
     from sync_service.domain.conflicts import Choice, Conflict
@@ -21,26 +22,18 @@ app = typer.Typer(help="Расхождения между школой и ГИС
 _SIDES = {"school": "local", "gis": "gis"}
 
 
-@app.command("list")
-def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
-    everything: Everything = False,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "list")
+def show_list(shell: Shell, everything: Everything = False) -> int:
     """Открытые расхождения, старые сверху."""
     from sync_service.engine import queries_words as words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_conflicts import conflict_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         rows = []
-        for one in chosen_schools(service, school):
+        for one in shell.schools(service):
             found = conflict_rows(service.db, one, state=None if everything else "open")
-            seen(service, one, actor, "conflicts:list", (row.student_id for row in found))
+            shell.seen(service, one, "conflicts:list", (row.student_id for row in found))
             rows += found
 
     def render() -> None:
@@ -66,24 +59,16 @@ def show_list(
     return ExitCode.DONE
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    conflict_id: Annotated[int, typer.Argument(metavar="ID")],
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, conflict_id: Annotated[int, typer.Argument(metavar="ID")]) -> int:
     """Одно расхождение: что было согласовано, что в школе и что в ГИС."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_conflicts import conflict_view
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
+        one = shell.one_school(service)
         view = conflict_view(service.db, one, conflict_id)
-        seen(service, one, actor, f"conflicts:show:{conflict_id}", [view.student_id])
+        shell.seen(service, one, f"conflicts:show:{conflict_id}", [view.student_id])
     shell.show(plain(view), lambda: _render(view, one.zone))
     return ExitCode.DONE
 
@@ -104,9 +89,9 @@ def _render(view: ConflictView, zone: str) -> None:
         output.say(f"Решить: ecp-sync conflicts resolve {view.id} --take school|gis --stamp {view.stamp}")
 
 
-@app.command("resolve")
+@command(app, "resolve")
 def resolve(
-    ctx: typer.Context,
+    shell: Shell,
     conflict_id: Annotated[int, typer.Argument(metavar="ID")],
     take: Annotated[
         Optional[str],  # noqa: UP045
@@ -124,18 +109,13 @@ def resolve(
         Optional[str],  # noqa: UP045
         typer.Option("--stamp", help="Метка из conflicts show: решение верно только для показанных значений."),
     ] = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Решить расхождение: взять значение школы, ГИС или записать другое."""
     from sync_service.engine.resolve import resolve as carry_out
 
     if not (take or group or values):
         raise typer.BadParameter("укажите --take school|gis, --group ГРУППА=school|gis или --set ПОЛЕ=ЗНАЧЕНИЕ")
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         with desk.db.read(desk.school.school_id) as uow:
             case = uow.conflicts.get(conflict_id)
         choices = _choices(case, take, group or [], values or []) if case else ()
@@ -144,20 +124,12 @@ def resolve(
     return ExitCode.DONE
 
 
-@app.command("undo")
-def undo(
-    ctx: typer.Context,
-    conflict_id: Annotated[int, typer.Argument(metavar="ID")],
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "undo")
+def undo(shell: Shell, conflict_id: Annotated[int, typer.Argument(metavar="ID")]) -> int:
     """Отменить решение: расхождение снова открыто."""
     from sync_service.engine.undo import undo as take_back
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         done = take_back(desk, conflict_id)
     _show_resolution(shell, done, "undoing" if done.pushed else "open")
     return ExitCode.DONE

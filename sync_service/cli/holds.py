@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode
-from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+from sync_service.cli.options import Everything
+from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,26 +26,15 @@ HoldId = Annotated[int, typer.Argument(metavar="ID")]
 SHOWN = 50  # records of a hold on a screen; --json has all
 
 
-@app.command("list")
-def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
-    everything: Everything = False,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "list", without=("actor",))
+def show_list(shell: Shell, everything: Everything = False) -> int:
     """Что задержано и почему."""
     from sync_service.engine import queries_words as words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_holds import hold_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        rows = [
-            row
-            for one in chosen_schools(service, school)
-            for row in hold_rows(service.db, one, everything=everything)
-        ]
+        rows = [row for one in shell.schools(service) for row in hold_rows(service.db, one, everything=everything)]
 
     def render() -> None:
         if not rows:
@@ -69,24 +59,16 @@ def show_list(
     return ExitCode.DONE
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    hold_id: HoldId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, hold_id: HoldId) -> int:
     """Записи задержанного набора и что делает каждое решение."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_holds import hold_view
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
+        one = shell.one_school(service)
         view = hold_view(service.db, one, hold_id)
-        seen(service, one, actor, f"holds:show:{hold_id}", (item.student_id for item in view.items))
+        shell.seen(service, one, f"holds:show:{hold_id}", (item.student_id for item in view.items))
     shell.show(plain(view), lambda: _render(view, one.zone))
     return ExitCode.DONE
 
@@ -112,26 +94,20 @@ def _render(view: HoldView, zone: str) -> None:
         output.say(f"ecp-sync holds {name} {view.id}{stamp} — {text}.")
 
 
-@app.command("release")
+@command(app, "release")
 def release(
-    ctx: typer.Context,
+    shell: Shell,
     hold_id: HoldId,
     digest: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--digest", metavar="D", help="Решать, только если набор тот же, что был показан."),
     ] = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Разрешить именно этот набор; удаление разрешают два человека."""
     from sync_service.engine import decide_holds
 
     return _decide(
-        Shell.of(ctx, config, as_json),
-        school,
-        actor,
+        shell,
         lambda desk: decide_holds.release(desk, hold_id, digest=digest),
         {
             "released": f"Задержание {hold_id}: разрешено. Выполнится при следующей сверке.",
@@ -140,74 +116,45 @@ def release(
     )
 
 
-@app.command("discard")
-def discard(
-    ctx: typer.Context,
-    hold_id: HoldId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "discard")
+def discard(shell: Shell, hold_id: HoldId) -> int:
     """Отменить: изменение не нужно."""
     from sync_service.engine import decide_holds
 
     return _decide(
-        Shell.of(ctx, config, as_json),
-        school,
-        actor,
+        shell,
         lambda desk: decide_holds.discard(desk, hold_id),
         {"discarded": f"Задержание {hold_id}: отменено."},
     )
 
 
-@app.command("recheck")
-def recheck(
-    ctx: typer.Context,
-    hold_id: HoldId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "recheck")
+def recheck(shell: Shell, hold_id: HoldId) -> int:
     """Прочитать записи заново; при следующей сверке набор посчитают снова."""
     from sync_service.engine import decide_holds
 
     return _decide(
-        Shell.of(ctx, config, as_json),
-        school,
-        actor,
+        shell,
         lambda desk: decide_holds.recheck(desk, hold_id),
         {"superseded": f"Задержание {hold_id}: прочитано заново. Запустите сверку: ecp-sync sync."},
     )
 
 
-@app.command("undo")
-def undo(
-    ctx: typer.Context,
-    hold_id: HoldId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "undo")
+def undo(shell: Shell, hold_id: HoldId) -> int:
     """Отменить решение, пока оно не выполнено."""
     from sync_service.engine import decide_holds
 
     return _decide(
-        Shell.of(ctx, config, as_json),
-        school,
-        actor,
+        shell,
         lambda desk: decide_holds.undo(desk, hold_id),
         {"open": f"Задержание {hold_id}: решение отменено, записи снова задержаны."},
     )
 
 
-def _decide(
-    shell: Shell, school: str | None, actor: str | None, decide: Callable[[Desk], Hold], sentences: dict[str, str]
-) -> int:
+def _decide(shell: Shell, decide: Callable[[Desk], Hold], sentences: dict[str, str]) -> int:
     """One decision; a deletion that waits for its second person counts as something still open."""
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         case = decide(desk)
     state = case.state.value
     shell.show({"id": case.hold_id, "state": state}, lambda: output.say(sentences[state]))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode, stream_named
-from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+from sync_service.cli.options import Everything, stream_named
+from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,26 +29,18 @@ def _pupils(row: MatchRow) -> Iterator[int | None]:
     return (c.local_id if pupils else None for c in row.candidates)
 
 
-@app.command("list")
-def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
-    everything: Everything = False,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "list")
+def show_list(shell: Shell, everything: Everything = False) -> int:
     """Открытые вопросы, старые сверху."""
     from sync_service.engine import queries_words as words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_matches import match_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         rows = []
-        for one in chosen_schools(service, school):
+        for one in shell.schools(service):
             found = match_rows(service.db, one, state=None if everything else "open")
-            seen(service, one, actor, "matches:list", (pupil for row in found for pupil in _pupils(row)))
+            shell.seen(service, one, "matches:list", (pupil for row in found for pupil in _pupils(row)))
             rows += found
 
     def render() -> None:
@@ -74,24 +67,16 @@ def show_list(
     return ExitCode.DONE
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    case_id: CaseId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, case_id: CaseId) -> int:
     """Запись ГИС и карточки-кандидаты рядом."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_matches import match_view
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
+        one = shell.one_school(service)
         view = match_view(service.db, one, case_id)
-        seen(service, one, actor, f"matches:show:{case_id}", _pupils(view))
+        shell.seen(service, one, f"matches:show:{case_id}", _pupils(view))
     shell.show(plain(view), lambda: _render(view))
     return ExitCode.DONE
 
@@ -112,25 +97,20 @@ def _render(view: MatchView) -> None:
         output.say(f"Решено: {view.decided_by}. Отменить: ecp-sync matches undo {view.id}.")
 
 
-@app.command("confirm")
+@command(app, "confirm")
 def confirm(
-    ctx: typer.Context,
+    shell: Shell,
     case_id: CaseId,
     card: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option("--card", metavar="LOCAL_ID", help="Карточка школы; не нужна, если кандидат один."),
     ] = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """«Тот же человек»: связать запись ГИС с карточкой."""
     from sync_service.domain.links import LocalId
     from sync_service.engine import decide_matches
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         with desk.db.read(desk.school.school_id) as uow:
             case = uow.matches.get(case_id)
         if card is None and case is not None and len(case.candidates) > 1:
@@ -142,61 +122,40 @@ def confirm(
     return ExitCode.DONE
 
 
-@app.command("reject")
-def reject(
-    ctx: typer.Context,
-    case_id: CaseId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "reject")
+def reject(shell: Shell, case_id: CaseId) -> int:
     """«Другой человек»: запомнить, пока не изменятся основные сведения."""
     from sync_service.engine import decide_matches
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_matches.reject(desk, case_id)
     _show_state(shell, case_id, "rejected", f"Двойники {case_id}: другой. Запомнено.")
     return ExitCode.DONE
 
 
-@app.command("undo")
-def undo(
-    ctx: typer.Context,
-    case_id: CaseId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "undo")
+def undo(shell: Shell, case_id: CaseId) -> int:
     """Отменить решение: вопрос будет задан снова."""
     from sync_service.engine import decide_matches
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_matches.undo(desk, case_id)
     _show_state(shell, case_id, "closed", f"Двойники {case_id}: решение отменено.")
     return ExitCode.DONE
 
 
-@app.command("unlink")
+@command(app, "unlink")
 def unlink(
-    ctx: typer.Context,
+    shell: Shell,
     local_id: Annotated[int, typer.Argument(metavar="LOCAL_ID")],
     stream: Annotated[str, typer.Option("--stream", help="Поток, к которому относится карточка.")] = "students",
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Разорвать связь карточки с записью ГИС; пара запоминается как разные люди."""
     from sync_service.domain.links import LocalId
     from sync_service.engine import decide_matches
 
     wanted = stream_named(stream)
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_matches.unlink(desk, wanted, LocalId(local_id))
     document = {"id": local_id, "stream": wanted.value, "state": "unlinked"}
     shell.show(document, lambda: output.say(f"Карточка {local_id} больше не связана с записью ГИС."))

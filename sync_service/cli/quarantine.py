@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, SchoolCode, stream_named
-from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+from sync_service.cli.options import stream_named
+from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,35 +33,30 @@ GroupName = Annotated[
 ]
 
 
-@app.command("list")
+@command(app, "list")
 def show_list(
-    ctx: typer.Context,
+    shell: Shell,
     stream: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--stream", help="Только этот поток.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Не группы, а сами записи.")] = False,
     discarded: Annotated[bool, typer.Option("--discarded", help="Записи, отложенные совсем.")] = False,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Причины, по которым записи отложены; с --all — сами записи."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_quarantine import quarantine_groups, quarantine_rows
 
     wanted = stream_named(stream) if stream else None
-    shell = Shell.of(ctx, config, as_json)
     groups: list[QuarantineGroup] = []
     rows: list[QuarantineRow] = []
     with shell.service() as service:
-        for one in chosen_schools(service, school):
+        for one in shell.schools(service):
             if not (everything or discarded):
                 groups += quarantine_groups(service.db, one, stream=wanted)
                 continue
             found = quarantine_rows(service.db, one, stream=wanted, discarded=discarded)
-            seen(service, one, actor, "quarantine:list", (row.student_id for row in found))
+            shell.seen(service, one, "quarantine:list", (row.student_id for row in found))
             rows += found
         zone = service.schools()[0].zone
 
@@ -124,29 +120,21 @@ def _render_rows(rows: Sequence[QuarantineRow]) -> None:
         output.say("Повторить сейчас: ecp-sync quarantine retry №; отложить совсем: quarantine discard №.")
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    item: Annotated[str, typer.Argument(metavar="ID")],
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, item: Annotated[str, typer.Argument(metavar="ID")]) -> int:
     """Одна запись целиком, как она пришла; по номеру группы — её записи."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_quarantine import quarantine_rows, quarantine_view
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
+        one = shell.one_school(service)
         if not item.isdecimal():
             rows = quarantine_rows(service.db, one, group=item)
-            seen(service, one, actor, f"quarantine:show:{item}", (row.student_id for row in rows))
+            shell.seen(service, one, f"quarantine:show:{item}", (row.student_id for row in rows))
             shell.show(plain(rows), lambda: _render_rows(rows))
             return ExitCode.DONE
         view = quarantine_view(service.db, one, int(item))
-        seen(service, one, actor, f"quarantine:show:{item}", [view.student_id])
+        shell.seen(service, one, f"quarantine:show:{item}", [view.student_id])
     shell.show(plain(view), lambda: _render(view, one))
     return ExitCode.DONE
 
@@ -185,22 +173,13 @@ def _chosen(desk: Desk, item_ids: list[int] | None, group: str | None) -> list[i
     return decide_quarantine.members(desk, group) if group is not None else list(dict.fromkeys(item_ids or ()))
 
 
-@app.command("retry")
-def retry(
-    ctx: typer.Context,
-    item_ids: ItemIds = None,
-    group: GroupName = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "retry")
+def retry(shell: Shell, item_ids: ItemIds = None, group: GroupName = None) -> int:
     """Повторить: записи ГИС читаются заново, записи школы уйдут при следующей сверке."""
     from sync_service.engine import decide_quarantine
 
     _one_way(item_ids, group)
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         wanted = _chosen(desk, item_ids, group)
         left = decide_quarantine.retry(desk, wanted)
     stayed = len(wanted) - left
@@ -214,43 +193,26 @@ def retry(
     return ExitCode.OPEN_DECISIONS if stayed else ExitCode.DONE
 
 
-@app.command("discard")
-def discard(
-    ctx: typer.Context,
-    item_ids: ItemIds = None,
-    group: GroupName = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "discard")
+def discard(shell: Shell, item_ids: ItemIds = None, group: GroupName = None) -> int:
     """Отложить совсем; запись вернётся сама, когда изменится."""
     from sync_service.engine import decide_quarantine
 
     _one_way(item_ids, group)
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         wanted = _chosen(desk, item_ids, group)
         decide_quarantine.discard(desk, wanted)
     _show_states(shell, wanted, "discarded", "отложено. Запись вернётся, когда изменится")
     return ExitCode.DONE
 
 
-@app.command("undo")
-def undo(
-    ctx: typer.Context,
-    item_ids: Annotated[list[int], typer.Argument(metavar="ID…")],
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "undo")
+def undo(shell: Shell, item_ids: Annotated[list[int], typer.Argument(metavar="ID…")]) -> int:
     """Вернуть отложенное совсем: при следующей сверке будет новая попытка."""
     from sync_service.engine import decide_quarantine
 
-    shell = Shell.of(ctx, config, as_json)
     wanted = list(dict.fromkeys(item_ids))
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_quarantine.undo_discard(desk, wanted)
     _show_states(shell, wanted, "open", "снова в карантине")
     return ExitCode.DONE

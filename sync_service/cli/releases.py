@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, Everything, SchoolCode
-from sync_service.cli.shell import Shell, chosen_schools, one_school, seen
+from sync_service.cli.options import Everything
+from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
     from sync_service.engine.queries_releases import ReleaseView
@@ -21,27 +22,19 @@ CaseId = Annotated[int, typer.Argument(metavar="ID")]
 STEPS = ("call", "promise", "director", "note")
 
 
-@app.command("list")
-def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
-    everything: Everything = False,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "list")
+def show_list(shell: Shell, everything: Everything = False) -> int:
     """Открытые случаи, старые сверху."""
     from sync_service.engine import queries_words as words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_releases import release_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         rows = []
-        for one in chosen_schools(service, school):
+        for one in shell.schools(service):
             today = service.clock.today(one.zone)
             found = release_rows(service.db, one, today, state=None if everything else "open")
-            seen(service, one, actor, "releases:list", (row.student_id for row in found))
+            shell.seen(service, one, "releases:list", (row.student_id for row in found))
             rows += found
 
     def render() -> None:
@@ -71,24 +64,16 @@ def show_list(
     return ExitCode.DONE
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    release_id: CaseId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, release_id: CaseId) -> int:
     """Один случай со всем, что по нему сделано."""
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_releases import release_view
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
+        one = shell.one_school(service)
         view = release_view(service.db, one, service.clock.today(one.zone), release_id)
-        seen(service, one, actor, f"releases:show:{release_id}", [view.student_id])
+        shell.seen(service, one, f"releases:show:{release_id}", [view.student_id])
     shell.show(plain(view), lambda: _render(view, one.zone))
     return ExitCode.DONE
 
@@ -117,9 +102,9 @@ def _render(view: ReleaseView, zone: str) -> None:
     )
 
 
-@app.command("log-call")
+@command(app, "log-call")
 def log_call(
-    ctx: typer.Context,
+    shell: Shell,
     release_id: CaseId,
     outcome: Annotated[str, typer.Option("--outcome", metavar="TEXT", help="Что сказали.")],
     next_call: Annotated[
@@ -129,10 +114,6 @@ def log_call(
     step: Annotated[
         str, typer.Option("--step", metavar="|".join(STEPS), help="Звонок, обещание, сказано директору, заметка.")
     ] = "call",
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Записать звонок в прежнюю школу."""
     from sync_service.domain.releases import StepKind
@@ -143,8 +124,7 @@ def log_call(
     if not outcome.strip():
         raise typer.BadParameter("--outcome: напишите, что сказали")
     day: date | None = next_call.date() if next_call else None
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_releases.log_step(
             desk, release_id, StepKind(step), outcome.strip(), next_call_on=day.isoformat() if day else None
         )
@@ -154,40 +134,27 @@ def log_call(
     return ExitCode.DONE
 
 
-@app.command("close")
+@command(app, "close")
 def close(
-    ctx: typer.Context,
+    shell: Shell,
     release_id: CaseId,
     outcome: Annotated[str, typer.Option("--outcome", metavar="TEXT", help="Почему закрыт.")] = "",
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Ученик всё-таки не прибыл: закрыть, ничего не отправлять."""
     from sync_service.engine import decide_releases
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         decide_releases.close(desk, release_id, outcome.strip())
     _show_state(shell, release_id, "withdrawn", f"Случай {release_id} закрыт. Вернуть: ecp-sync releases reopen.")
     return ExitCode.DONE
 
 
-@app.command("reopen")
-def reopen(
-    ctx: typer.Context,
-    release_id: CaseId,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "reopen")
+def reopen(shell: Shell, release_id: CaseId) -> int:
     """Открыть снова: при следующей сверке ученика опять ищут в списке доступных."""
     from sync_service.engine import decide_releases
 
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         state = decide_releases.reopen(desk, release_id)
     _show_state(shell, release_id, state.value, f"Случай {release_id} снова открыт; его проверит следующая сверка.")
     return ExitCode.DONE

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, SchoolCode, stream_named
-from sync_service.cli.shell import Shell, actor_named, chosen_schools, one_school, seen
+from sync_service.cli.options import stream_named
+from sync_service.cli.shell import Shell
 from sync_service.domain.streams import Stream
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ class Accepted(StrEnum):
     SCHOOL = "school"
 
 
-@app.command("plan")
+@command(app, "plan")
 def plan(
-    ctx: typer.Context,
+    shell: Shell,
     record: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--record", metavar="STREAM:ID", help="Одна запись: номер в базе школы или id в ГИС."),
@@ -58,10 +59,6 @@ def plan(
         Optional[Accepted],  # noqa: UP045
         typer.Option("--accept", help="Считать верной одну сторону, что бы ни было согласовано раньше."),
     ] = None,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Составить план: что изменится в школе и в ГИС. Ничего не записывает, кроме самого плана."""
     from sync_service.domain.plans import PlanKind
@@ -69,11 +66,10 @@ def plan(
 
     scope = _scope(record, stream or [], since, until, everything=everything)
     kinds = {None: PlanKind.COMPARE, Accepted.GIS: PlanKind.ACCEPT_GIS, Accepted.SCHOOL: PlanKind.ACCEPT_LOCAL}
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
-        made = make_plan(service.resync_job(one, actor=actor_named(actor)), kinds[accept], scope)
-        view = _view(service, one, actor, made.plan_id)
+        one = shell.one_school(service)
+        made = make_plan(service.resync_job(one, actor=shell.person()), kinds[accept], scope)
+        view = _view(shell, service, one, made.plan_id)
     _show(shell, view, one)
     return ExitCode.CHANGES if view.changes else ExitCode.DONE
 
@@ -110,61 +106,39 @@ def _day(text: str | None, option: str) -> str | None:
         raise typer.BadParameter(f"{option}: ожидается день вида 2026-09-01") from None
 
 
-@app.command("apply")
-def apply(
-    ctx: typer.Context,
-    plan_id: _PLAN,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "apply")
+def apply(shell: Shell, plan_id: _PLAN) -> int:
     """Выполнить план: записать ровно то, что в нём, если с тех пор ничего не изменилось."""
     from sync_service.engine.resync_apply import apply_plan
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
-        apply_plan(service.resync_job(one, actor=actor_named(actor)), plan_id)
-        view = _view(service, one, actor, plan_id)
+        one = shell.one_school(service)
+        apply_plan(service.resync_job(one, actor=shell.person()), plan_id)
+        view = _view(shell, service, one, plan_id)
     shell.show(_plain(view), lambda: _render_results(view))
     return ExitCode.DONE if set(view.results) <= {"applied", "sent"} else ExitCode.OPEN_DECISIONS
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    plan_id: _PLAN,
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "show")
+def show_one(shell: Shell, plan_id: _PLAN) -> int:
     """Один план целиком."""
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        one = one_school(service, school)
-        view = _view(service, one, actor, plan_id)
+        one = shell.one_school(service)
+        view = _view(shell, service, one, plan_id)
     _show(shell, view, one)
     return ExitCode.DONE
 
 
-@app.command("list")
-def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(app, "list", without=("actor",))
+def show_list(shell: Shell) -> int:
     """Последние планы."""
     from sync_service.engine import queries_resync_words as words
     from sync_service.engine import queries_words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_resync import plan_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        chosen = [(one, plan_rows(service.db, one, service.clock)) for one in chosen_schools(service, school)]
+        chosen = [(one, plan_rows(service.db, one, service.clock)) for one in shell.schools(service)]
     rows = [row for _, found in chosen for row in found]
 
     def render() -> None:
@@ -191,12 +165,12 @@ def show_list(
     return ExitCode.DONE
 
 
-def _view(service: Service, school: School, actor: str | None, plan_id: int) -> PlanView:
+def _view(shell: Shell, service: Service, school: School, plan_id: int) -> PlanView:
     """The plan, after it was written down who looks at whom."""
     from sync_service.engine.queries_resync import plan_view
 
     view = plan_view(service.db, school, service.clock, plan_id)
-    seen(service, school, actor, f"resync:{plan_id}", (item.student_id for item in view.items))
+    shell.seen(service, school, f"resync:{plan_id}", (item.student_id for item in view.items))
     return view
 
 

@@ -7,30 +7,26 @@ from typing import Annotated
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import AsJson, Config, SchoolCode
-from sync_service.cli.shell import Shell, chosen_schools
+from sync_service.cli.shell import Shell
 from sync_service.cli.sync import render_report
 
 app = typer.Typer(help="Прошедшие сверки.", no_args_is_help=True)
 
 
-@app.command("list")
+@command(app, "list", without=("actor",))
 def show_list(
-    ctx: typer.Context,
-    school: SchoolCode = None,
+    shell: Shell,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Сколько последних показать.")] = 20,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Последние сверки, новые сверху."""
     from sync_service.engine import queries_words as words
     from sync_service.engine.queries import plain
     from sync_service.engine.queries_runs import run_rows
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        schools = chosen_schools(service, school)
+        schools = shell.schools(service)
         zones = {one.code: one.zone for one in schools}
         rows = [row for one in schools for row in run_rows(service.db, one, limit=limit)]
     if len(schools) > 1:  # rows of one school are in the order of their start, even after the clock was set back
@@ -62,18 +58,19 @@ def show_list(
     return ExitCode.DONE
 
 
-@app.command("show")
-def show_one(
-    ctx: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="ID")],
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
+@command(
+    app,
+    "show",
+    without=(
+        "school",
+        "actor",
+    ),
+)
+def show_one(shell: Shell, run_id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
     """Одна сверка по потокам."""
     from sync_service.domain.errors import DecisionError
     from sync_service.engine.queries_runs import run_report
 
-    shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         found = (run_report(service.db, one, run_id) for one in service.schools())
         report = next((report for report in found if report is not None), None)

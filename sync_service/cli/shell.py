@@ -26,16 +26,27 @@ DEFAULT_CONFIG = Path("config.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """Options of the command and of the program itself, joined: the command's own win."""
+    """Options of the command and of the program itself, joined: the command's own win. ``school`` is the code after
+    ``--school``, ``actor`` the name after ``--as``."""
 
     config: Path
     as_json: bool
+    school: str | None = None
+    actor: str | None = None
 
     @classmethod
-    def of(cls, ctx: typer.Context, config: Path | None, as_json: bool) -> Shell:
+    def of(
+        cls,
+        ctx: typer.Context,
+        config: Path | None,
+        as_json: bool,
+        *,
+        school: str | None = None,
+        actor: str | None = None,
+    ) -> Shell:
         program: Shell | None = ctx.find_root().obj
         chosen = config or (program.config if program else None) or config_from_environment()
-        return cls(config=chosen, as_json=as_json or bool(program and program.as_json))
+        return cls(config=chosen, as_json=as_json or bool(program and program.as_json), school=school, actor=actor)
 
     def settings(self) -> Settings:
         """Raises ConfigError with every problem of the file."""
@@ -58,10 +69,28 @@ class Shell:
             service.close()
 
     @contextmanager
-    def desk(self, school: str | None, actor: str | None) -> Iterator[Desk]:
-        """Where a named person decides."""
+    def desk(self) -> Iterator[Desk]:
+        """Where the person who is named, or logged in, decides."""
         with self.service() as service:
-            yield service.desk(one_school(service, school), actor_named(actor))
+            yield service.desk(self.one_school(service), self.person())
+
+    def one_school(self, service: Service) -> School:
+        """The school meant. BadParameter (exit code 2) when the code is unknown, or left out among several."""
+        return one_school(service, self.school)
+
+    def schools(self, service: Service) -> list[School]:
+        """The school meant; every school when none is named."""
+        return chosen_schools(service, self.school)
+
+    def person(self) -> str:
+        """Who acts: :func:`actor_named`."""
+        return actor_named(self.actor)
+
+    def seen(self, service: Service, school: School, cause: str, students: Iterable[int | None]) -> None:
+        """Write down who looks at which records, before they are shown: one pupil, or None, for each."""
+        from sync_service.engine.queries_seen import record_seen
+
+        record_seen(service.db, school, actor=self.person(), cause=cause, students=students)
 
     def show(self, document: Any, render: Callable[[], None]) -> None:
         """The result: the document with ``--json``, else what ``render`` prints."""
@@ -108,10 +137,3 @@ def actor_named(name: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a user database
         return f"uid-{os.getuid()}"
-
-
-def seen(service: Service, school: School, actor: str | None, cause: str, students: Iterable[int | None]) -> None:
-    """Write down who looks at which records, before they are shown: one pupil, or None, for each."""
-    from sync_service.engine.queries_seen import record_seen
-
-    record_seen(service.db, school, actor=actor_named(actor), cause=cause, students=students)

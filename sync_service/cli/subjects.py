@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
-from sync_service.cli.options import Actor, AsJson, Config, SchoolCode
 from sync_service.cli.shell import Shell
 from sync_service.domain.links import LocalId
 
@@ -22,23 +22,18 @@ def group() -> None:
     """Данные одного ученика: выгрузить всё, что хранится."""
 
 
-@app.command("export")
+@command(app, "export")
 def export(
-    ctx: typer.Context,
+    shell: Shell,
     student_id: Annotated[int, typer.Argument(metavar="ID", help="Номер ученика в базе школы.")],
     target: Annotated[Path, typer.Option("--output", metavar="FILE", help="Куда записать ZIP.")],
-    school: SchoolCode = None,
-    actor: Actor = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> int:
     """Записать в ZIP всё, что хранится об ученике; в журнале останется, кто это сделал."""
     from sync_service.engine.export_subject import export_subject
 
     if target.exists():
         raise typer.BadParameter("--output: такой файл уже есть; назовите другой")
-    shell = Shell.of(ctx, config, as_json)
-    with shell.desk(school, actor) as desk:
+    with shell.desk() as desk:
         content = export_subject(desk, LocalId(student_id))
     # Nobody else on this computer may read it.
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
