@@ -17,6 +17,14 @@ class Queue(StrEnum):
     QUARANTINE = "quarantine"
 
 
+class Shelf(StrEnum):
+    """Where an open case lies, seen by the people of one role."""
+
+    DUE = "due"  # their turn, and its day has come
+    PASSED = "passed"  # somebody has said whose turn it is
+    LATER = "later"  # put off to a day that has not come
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseNote:
     author: str
@@ -26,10 +34,13 @@ class CaseNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseMark:
-    """``postponed_until`` is an ISO day in the school's zone: from that day on the case is shown again."""
+    """``postponed_until`` is an ISO day in the school's zone: from that day on the case is shown again.
+    ``passed_to`` is a role: only its people have the case among what waits for them."""
 
     postponed_until: str | None = None
     passed_to: str | None = None
+    passed_by: str | None = None  # by name
+    passed_at: datetime | None = None
     open_by: str | None = None
     open_at: datetime | None = None
 

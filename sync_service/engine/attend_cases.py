@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from sync_service.domain.cases import CaseMark, CaseNote, Queue
 from sync_service.domain.errors import DecisionError
+from sync_service.domain.people import Role
 from sync_service.engine.decisions import Desk
 
 LONGEST_NOTE = 2000
@@ -52,12 +54,27 @@ def postpone(desk: Desk, queue: Queue, case_id: int, until: date) -> None:
     _mark(desk, queue, case_id, postponed_until=until.isoformat())
 
 
-def pass_on(desk: Desk, queue: Queue, case_id: int, role: str) -> None:
-    """Say whose turn it is."""
-    _mark(desk, queue, case_id, passed_to=role)
+def pass_on(desk: Desk, queue: Queue, case_id: int, role: Role, *, name: str, note: str = "") -> None:
+    """Say whose turn it is, and with ``note`` why. The case is due at once for the people of ``role``."""
+    if note.strip():
+        add_note(desk, queue, case_id, note, name=name)
+    _mark(
+        desk,
+        queue,
+        case_id,
+        passed_to=role.value,
+        passed_by=name,
+        passed_at=desk.now(),
+        postponed_until=None,
+    )
 
 
-def _mark(desk: Desk, queue: Queue, case_id: int, **changes: str) -> None:
+def take_back(desk: Desk, queue: Queue, case_id: int) -> None:
+    """It is everybody's turn again."""
+    _mark(desk, queue, case_id, passed_to=None, passed_by=None, passed_at=None)
+
+
+def _mark(desk: Desk, queue: Queue, case_id: int, **changes: Any) -> None:
     with desk.db.write(desk.school.school_id) as uow:
         mark = uow.cases.marks(queue, [case_id]).get(case_id, CaseMark())
         uow.cases.mark(queue, case_id, replace(mark, open_by=None, open_at=None, **changes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sync_service.domain.conflicts import Conflict, FieldClash
@@ -97,12 +96,6 @@ def conflict_views(db: Database, school: School, ids: Sequence[int]) -> list[Con
         cases = uow.conflicts.many(ids)
         links, captions = _load(uow, cases)
     return [_view(school, case, links, captions) for case in cases]
-
-
-def open_conflicts(db: Database, school: School, today: date, stream: Stream | None = None) -> list[int]:
-    """Open cases that are not put off, oldest first: the order in which the page walks through them."""
-    with db.read(school.school_id) as uow:
-        return uow.conflicts.open_ids(stream, shown_on=today.isoformat())
 
 
 def _view(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
+from sync_service.domain.people import Role
 from sync_service.domain.releases import ReleaseState
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
 from sync_service.engine.queries import next_runs
 from sync_service.engine.queries_runs import last_successes
+from sync_service.engine.queries_shelves import shelf_counts
 from sync_service.engine.stores import Database
 
 AWAITED = (ReleaseState.CLAIMED, ReleaseState.NOT_RELEASED)
@@ -16,9 +19,12 @@ AWAITED = (ReleaseState.CLAIMED, ReleaseState.NOT_RELEASED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Open cases per queue."""
+    """Open cases per queue whose turn has come, for the people of one role; conflicts ``passed`` on to a role
+    and put off to a ``later`` day beside them."""
 
     conflicts: int
+    passed: int
+    later: int
     matches: int
     releases: int
     holds: int
@@ -38,12 +44,15 @@ class Pulse:
     next_run_at: str | None
 
 
-def waiting(db: Database, school: School) -> Waiting:
+def waiting(db: Database, school: School, today: date, role: Role) -> Waiting:
     """A constant number of statements, none of them over records."""
+    shelves = shelf_counts(db, school, today, role)
     with db.read(school.school_id) as uow:
         releases = uow.releases.counts()
         return Waiting(
-            conflicts=sum(uow.conflicts.counts().values()),
+            conflicts=shelves.due,
+            passed=shelves.passed,
+            later=shelves.later,
             matches=len(uow.matches.cases()),
             releases=sum(releases.get(state.value, 0) for state in AWAITED),
             holds=len(uow.holds.undecided()),

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sync_service.domain.cases import Shelf
+from sync_service.domain.people import Role
 from sync_service.domain.releases import ReleaseCase, ReleaseState
 from sync_service.domain.rules.working_days import between
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import School
-from sync_service.engine.queries_conflicts import ConflictView, conflict_views, open_conflicts
+from sync_service.engine.queries_conflicts import ConflictView, conflict_views
 from sync_service.engine.queries_hold_words import hold_detail, hold_title
 from sync_service.engine.queries_holds import HoldRow, hold_rows
 from sync_service.engine.queries_matches import MatchRow, match_rows
 from sync_service.engine.queries_releases import ReleaseRow, release_rows
+from sync_service.engine.queries_shelves import SetAside, open_conflicts, set_aside
 from sync_service.engine.stores import Database
 
 LONG = 3  # working days after which a case stands out
@@ -25,7 +28,8 @@ _AWAITED = (ReleaseState.CLAIMED.value, ReleaseState.NOT_RELEASED.value)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem:
     """One line. ``queue`` and ``id`` name the case; ``opened_at`` is ISO 8601 in UTC, ``days`` working days in
-    the school's zone; ``conflict`` stands beside conflicts, whose values the line shows."""
+    the school's zone; ``conflict`` stands beside conflicts, whose values the line shows, ``passed`` beside those
+    that were passed to this role."""
 
     queue: str
     id: int
@@ -38,10 +42,11 @@ class InboxItem:
     opened_on: date
     days: int
     conflict: ConflictView | None = None
+    passed: SetAside | None = None
 
 
-def inbox(db: Database, school: School, today: date) -> list[InboxItem]:
-    """Open cases of all queues, oldest first."""
+def inbox(db: Database, school: School, today: date, role: Role) -> list[InboxItem]:
+    """Open cases of all queues that wait for the people of ``role``, oldest first."""
     holidays = school_holidays(db, school, today)
     zone = ZoneInfo(school.zone)
 
@@ -50,9 +55,12 @@ def inbox(db: Database, school: School, today: date) -> list[InboxItem]:
         day = moment.astimezone(zone).date()
         return moment.isoformat(), day, between(day, today, holidays)
 
+    passed = set(open_conflicts(db, school, today, role, shelf=Shelf.PASSED))
+    due = open_conflicts(db, school, today, role)
+    shown = sorted(due, key=lambda case_id: case_id not in passed)[:MOST_ITEMS]
+    aside = set_aside(db, school, shown)
     items = [
-        _conflict(row, *aged(row.opened_at))
-        for row in conflict_views(db, school, open_conflicts(db, school, today)[:MOST_ITEMS])
+        _conflict(row, *aged(row.opened_at), aside=aside.get(row.id)) for row in conflict_views(db, school, shown)
     ]
     items += [_match(row, *aged(row.opened_at)) for row in match_rows(db, school)[:MOST_ITEMS]]
     items += [
@@ -79,7 +87,7 @@ def school_holidays(db: Database, school: School, today: date) -> frozenset[date
     return frozenset(days)
 
 
-def _conflict(row: ConflictView, opened_at: str, opened_on: date, days: int) -> InboxItem:
+def _conflict(row: ConflictView, opened_at: str, opened_on: date, days: int, *, aside: SetAside | None) -> InboxItem:
     return InboxItem(
         queue="conflicts",
         id=row.id,
@@ -92,6 +100,7 @@ def _conflict(row: ConflictView, opened_at: str, opened_on: date, days: int) -> 
         opened_on=opened_on,
         days=days,
         conflict=row,
+        passed=aside if aside and aside.passed_to else None,
     )
 
 

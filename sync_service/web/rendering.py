@@ -120,12 +120,13 @@ class Renderer:
         """A page of a signed-in person, with the navigation."""
         from sync_service.engine.queries_page import pulse, waiting
 
-        figures = waiting(visit.service.db, visit.school)
+        zone = visit.school.zone
+        today = visit.service.clock.today(zone)
+        figures = waiting(visit.service.db, visit.school, today, visit.role)
         beat = pulse(visit.service.db, visit.school, needs_login=visit.service.needs_login(visit.school))
         word = visit.session.flash
         if word:
             visit.parts.accounts.leave_word(visit.secret, "")
-        zone = visit.school.zone
         shared = {
             "visit": visit,
             "csrf": visit.session.csrf,
@@ -135,7 +136,7 @@ class Renderer:
             "word": word,
             "link": visit.link,
             "may": visit.may,
-            "time": Clockface(zone, visit.service.clock.today(zone), language_of(visit.request)),
+            "time": Clockface(zone, today, language_of(visit.request)),
         }
         return self._html(visit.request, template, status, {**shared, **values})
 

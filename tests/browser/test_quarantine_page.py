@@ -20,6 +20,11 @@ def unknown_mark(item: dict[str, Any]) -> Any:
     return {**item, "grade": "отлично"}
 
 
+def set_aside(where: Site) -> int:
+    world = where.world
+    return waiting(world.db, world.school, world.clock.today(world.school.zone), Role.SECRETARY).quarantined
+
+
 def two_unreadable_marks(where: Site) -> MappedRemote:
     """Two of three marks of a pupil nobody can read."""
     world = where.world
@@ -83,11 +88,11 @@ def test_one_record_is_set_aside_for_good_and_brought_back(school_page: Site) ->
     assert (
         school_page.post(client, f"{PATH}/discard", {"group": group, "ticked": "1", "item": first}).status_code == 303
     )
-    assert waiting(world.db, world.school).quarantined == 1
+    assert set_aside(school_page) == 1
     aside = client.get(f"{PATH}?discarded=1").text
     assert "1&nbsp;запись" in aside
     assert school_page.post(client, f"{PATH}/undo", {"group": group_of(aside)}).status_code == 303
-    assert waiting(world.db, world.school).quarantined == 2
+    assert set_aside(school_page) == 2
     assert "отлично" in client.get(f"{PATH}/{first}").text
     with world.db.read(world.school.school_id) as uow:
         assert f"page:quarantine:{first}" in {row.cause for row in uow.audit.page(limit=5)}

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sync_service.domain.cases import CaseMark, Queue, Shelf
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
 from sync_service.domain.errors import FatalError
 from sync_service.domain.links import LinkId, LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase, MatchState
+from sync_service.domain.people import Role
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseCase, ReleaseState, ReleaseStep, StepKind
 from sync_service.domain.streams import Stream
@@ -67,6 +69,34 @@ def test_a_conflict_comes_back_as_the_person_saw_it(database: SchoolDatabase) ->
         assert unit.conflicts.cases(state="resolved", limit=5) == [decided]
         assert unit.conflicts.counts() == {Stream.MARKS: 1}
         assert unit.conflicts.get(10**6) is None
+
+
+def test_open_cases_lie_on_the_shelf_of_whose_turn_it_is(database: SchoolDatabase) -> None:
+    """Passed on: due for that role alone. Put off: for nobody, until its day; then it is where it was."""
+    links = add(database, *(new(n, f"r{n}") for n in range(1, 5)))
+    with database.database.write(database.school) as unit:
+        due, passed, later, both = unit.conflicts.save([conflict(link, n + 1) for n, link in enumerate(links)])
+        to_admin = CaseMark(passed_to="admin", passed_by="Петрова А. В.", passed_at=MOMENT)
+        unit.cases.mark(Queue.CONFLICTS, passed, to_admin)
+        unit.cases.mark(Queue.CONFLICTS, later, CaseMark(postponed_until="2026-12-01"))
+        unit.cases.mark(Queue.CONFLICTS, both, replace(to_admin, postponed_until="2026-12-01"))
+        for text in ("старая", "последняя"):
+            unit.cases.add_note(Queue.CONFLICTS, passed, author="Петрова А. В.", text=text)
+        unit.commit()
+    with database.database.read(database.school) as unit:
+
+        def shelves(role: Role, on: str) -> list[list[int]]:
+            found = [unit.conflicts.open_ids(shelf, role, on=on) for shelf in Shelf]
+            assert [unit.conflicts.on_shelf(shelf, role, on=on) for shelf in Shelf] == [len(ids) for ids in found]
+            return found
+
+        assert shelves(Role.SECRETARY, "2026-11-30") == [[due], [passed], [later, both]]
+        assert shelves(Role.ADMIN, "2026-11-30") == [[due, passed], [passed], [later, both]]
+        assert shelves(Role.SECRETARY, "2026-12-01") == [[due, later], [passed, both], []]
+        assert unit.conflicts.open_ids(Shelf.DUE, Role.ADMIN, Stream.STUDENTS, on="2026-11-30") == []
+        assert unit.cases.marks(Queue.CONFLICTS, [passed]) == {passed: to_admin}
+        notes = unit.cases.last_notes(Queue.CONFLICTS, [due, passed])
+        assert {case_id: note.text for case_id, note in notes.items()} == {passed: "последняя"}
 
 
 def test_a_record_has_one_undecided_case(database: SchoolDatabase) -> None:

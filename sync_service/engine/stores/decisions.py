@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sync_service.domain.cases import CaseMark, CaseNote, Queue
+from sync_service.domain.cases import CaseMark, CaseNote, Queue, Shelf
 from sync_service.domain.conflicts import Conflict
 from sync_service.domain.guards import Kind, Way
 from sync_service.domain.holds import Hold, HoldItem, HoldState, ItemState
 from sync_service.domain.links import LinkId, LocalId, RemoteId
 from sync_service.domain.matches import MatchCase
+from sync_service.domain.people import Role
 from sync_service.domain.plans import Plan
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseStep
@@ -34,8 +35,12 @@ class ConflictStore(Protocol):
         self, *, state: str | None = "open", limit: int | None = None, decided_since: datetime | None = None
     ) -> list[Conflict]: ...
 
-    def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
-        """Open cases, oldest first, without those a person has put off beyond the day ``shown_on`` (ISO)."""
+    def open_ids(self, shelf: Shelf, role: Role, stream: Stream | None = None, *, on: str) -> list[int]:
+        """Open cases on a shelf as people of ``role`` see it on the day ``on`` (ISO), oldest first."""
+        ...
+
+    def on_shelf(self, shelf: Shelf, role: Role, *, on: str) -> int:
+        """How many ``open_ids`` there are."""
         ...
 
     def many(self, conflict_ids: Iterable[int]) -> list[Conflict]:
@@ -190,6 +195,8 @@ class CaseStore(Protocol):
     def notes(self, queue: Queue, case_id: int) -> list[CaseNote]:
         """Oldest first."""
         ...
+
+    def last_notes(self, queue: Queue, case_ids: Iterable[int]) -> dict[int, CaseNote]: ...
 
     def marks(self, queue: Queue, case_ids: Iterable[int]) -> dict[int, CaseMark]: ...
 

@@ -105,6 +105,8 @@ case_marks = Table(  # what is true of an open case beside its values
     Column("case_id", WHOLE, primary_key=True, autoincrement=False),
     text("postponed_until", null=True),  # a day in the school's zone
     text("passed_to", null=True),  # a role
+    text("passed_by", null=True),  # by name
+    moment("passed_at", null=True),
     text("open_by", null=True),  # who looks at it now, by name
     moment("open_at", null=True),
 )

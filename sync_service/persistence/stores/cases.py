@@ -12,10 +12,14 @@ from sync_service.persistence.transactions import Transaction
 
 _NOTES = "SELECT author, at, note FROM case_notes WHERE case_id = ? AND queue = ? AND school_id = ? ORDER BY id"
 _MARKS = (
-    "SELECT case_id, postponed_until, passed_to, open_by, open_at FROM case_marks"
+    "SELECT case_id, postponed_until, passed_to, passed_by, passed_at, open_by, open_at FROM case_marks"
     " WHERE school_id = ? AND queue = ? AND case_id {ints}"
 )
-_COLUMNS = ("postponed_until", "passed_to", "open_by", "open_at")
+_LAST_NOTES = (
+    "SELECT case_id, author, at, note FROM case_notes WHERE id IN (SELECT max(id) FROM case_notes"
+    " WHERE school_id = ? AND queue = ? AND case_id {ints} GROUP BY case_id)"
+)
+_COLUMNS = ("postponed_until", "passed_to", "passed_by", "passed_at", "open_by", "open_at")
 _AGAIN = "ON CONFLICT (school_id, queue, case_id) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in _COLUMNS
 )
@@ -36,12 +40,24 @@ class Cases:
         rows = self._tx.query(_NOTES, case_id, queue.value, self._tx.school)
         return [CaseNote(author=author, at=moment(at), text=text) for author, at, text in rows]
 
+    def last_notes(self, queue: Queue, case_ids: Iterable[int]) -> dict[int, CaseNote]:
+        wanted = list(case_ids)
+        rows = self._tx.query(_LAST_NOTES, self._tx.school, queue.value, wanted) if wanted else []
+        return {case_id: CaseNote(author=author, at=moment(at), text=text) for case_id, author, at, text in rows}
+
     def marks(self, queue: Queue, case_ids: Iterable[int]) -> dict[int, CaseMark]:
         wanted = list(case_ids)
         rows = self._tx.query(_MARKS, self._tx.school, queue.value, wanted) if wanted else []
         return {
-            case_id: CaseMark(postponed_until=until, passed_to=passed, open_by=by, open_at=moment_or_none(opened))
-            for case_id, until, passed, by, opened in rows
+            case_id: CaseMark(
+                postponed_until=until,
+                passed_to=passed,
+                passed_by=passed_by,
+                passed_at=moment_or_none(passed_at),
+                open_by=by,
+                open_at=moment_or_none(opened),
+            )
+            for case_id, until, passed, passed_by, passed_at, by, opened in rows
         }
 
     def mark(self, queue: Queue, case_id: int, mark: CaseMark) -> None:
@@ -51,6 +67,8 @@ class Cases:
             case_id,
             mark.postponed_until,
             mark.passed_to,
+            mark.passed_by,
+            stamp_or_none(mark.passed_at),
             mark.open_by,
             stamp_or_none(mark.open_at),
         )

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sync_service.domain.cases import Shelf
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, FieldClash, Side
 from sync_service.domain.links import LinkId
+from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
 from sync_service.persistence.json_text import dump, load
 from sync_service.persistence.moments import moment, moment_or_none, stamp, stamp_or_none
@@ -19,11 +21,18 @@ _CASES = (
     " t.decided_by, t.choices FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
 )
 _COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
-_OPEN_IDS = (
-    "SELECT t.id FROM conflicts AS t LEFT JOIN case_marks AS m"
+_OPEN = (
+    " FROM conflicts AS t LEFT JOIN case_marks AS m"
     " ON m.school_id = t.school_id AND m.queue = 'conflicts' AND m.case_id = t.id"
-    " WHERE t.school_id = ? AND t.state = 'open' AND coalesce(m.postponed_until, '') <= ? {conditions} ORDER BY t.id"
+    " WHERE t.school_id = ? AND t.state = 'open' {conditions}"
 )
+_OPEN_IDS = f"SELECT t.id{_OPEN} ORDER BY t.id"
+_ON_SHELF = f"SELECT count(*){_OPEN}"
+_SHELVES = {  # the day and the role each of them is seen on and by
+    Shelf.DUE: ("AND coalesce(m.postponed_until, '') <= ? AND coalesce(m.passed_to, ?) = ?", 2),
+    Shelf.PASSED: ("AND coalesce(m.postponed_until, '') <= ? AND m.passed_to IS NOT NULL", 0),
+    Shelf.LATER: ("AND m.postponed_until > ?", 0),
+}
 _CHANGING = ("link_id", "kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
 
 
@@ -65,6 +74,11 @@ def _conflict(row: Sequence[Any]) -> Conflict:
         decided_by=by,
         choices=tuple(Choice(group=group, side=Side(side), values=values) for group, side, values in load(choices)),
     )
+
+
+def _shelf(shelf: Shelf, role: Role, on: str) -> tuple[str, list[str]]:
+    condition, roles = _SHELVES[shelf]
+    return condition, [on, *([role.value] * roles)]
 
 
 class Conflicts:
@@ -113,10 +127,17 @@ class Conflicts:
         rows = self._tx.search(_CASES, ("t.state = ?", state), ("t.decided_at >= ?", since), limit=limit)
         return [_conflict(row) for row in rows]
 
-    def open_ids(self, stream: Stream | None = None, *, shown_on: str) -> list[int]:
-        only, values = ("", []) if stream is None else ("AND t.stream = ?", [stream.value])
-        rows = self._tx.query(_OPEN_IDS, self._tx.school, shown_on, *values, conditions=only)
+    def open_ids(self, shelf: Shelf, role: Role, stream: Stream | None = None, *, on: str) -> list[int]:
+        condition, values = _shelf(shelf, role, on)
+        if stream is not None:
+            condition, values = f"{condition} AND t.stream = ?", [*values, stream.value]
+        rows = self._tx.query(_OPEN_IDS, self._tx.school, *values, conditions=condition)
         return [int(case_id) for (case_id,) in rows]
+
+    def on_shelf(self, shelf: Shelf, role: Role, *, on: str) -> int:
+        condition, values = _shelf(shelf, role, on)
+        rows = self._tx.query(_ON_SHELF, self._tx.school, *values, conditions=condition)
+        return next(int(count) for (count,) in rows)
 
     def many(self, conflict_ids: Iterable[int]) -> list[Conflict]:
         wanted = list(conflict_ids)

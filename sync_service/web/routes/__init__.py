@@ -1,6 +1,7 @@
 """One module per screen; :data:`ROUTERS` is the whole site."""
 
 from sync_service.web.routes import (
+    conflict_card,
     conflicts,
     connection,
     door,
@@ -28,6 +29,7 @@ _SCREENS = (
     state,
     runs,
     conflicts,
+    conflict_card,
     matches,
     releases,
     holds,

@@ -20,14 +20,16 @@ def today(visit: Annotated[Visit, Depends(visiting(Permission.SEE))]) -> HTMLRes
     """The inbox. Who may not see pupils sees the counts alone."""
     day = visit.service.clock.today(visit.school.zone)
     names = visit.may(Permission.SEE_PUPILS)
-    items = inbox(visit.service.db, visit.school, day) if names else []
+    items = inbox(visit.service.db, visit.school, day, visit.role) if names else []
     done = done_on(visit.service.db, visit.school, day) if names else Done(items=(), more=0)
     shown = [pupil for item in done.items for pupil in item.student_ids]
     visit.seen("today", [*(item.student_id for item in items), *shown])
+    others = [item for item in items if item.passed is None]
     groups = [
-        ("late", [item for item in items if item.days > LONG]),
-        ("earlier", [item for item in items if item.days <= LONG and item.opened_on < day]),
-        ("today", [item for item in items if item.opened_on >= day]),
+        ("passed", [item for item in items if item.passed is not None]),
+        ("late", [item for item in others if item.days > LONG]),
+        ("earlier", [item for item in others if item.days <= LONG and item.opened_on < day]),
+        ("today", [item for item in others if item.opened_on >= day]),
     ]
     return visit.render(
         "today.html",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import event, text
 
 from sync_service.domain.conflicts import Side
+from sync_service.domain.people import Role
 from sync_service.engine import decide_holds
 from sync_service.engine.queries_done import SHOWN, done_on
 from sync_service.engine.queries_today import inbox
@@ -52,11 +53,11 @@ def test_a_hold_waits_in_the_inbox_and_once_decided_is_done(world: World) -> Non
     for row in rows_of(world, "marks")[:6]:
         world.delete("marks", row)
     world.sync()
-    (item,) = inbox(world.db, world.school, TODAY)
+    (item,) = inbox(world.db, world.school, TODAY, Role.SECRETARY)
     assert (item.queue, item.title, item.verb) == ("holds", "6 удалений в отметках", "Проверить")
     assert "Ничего не удалено" in item.detail
     decide_holds.discard(world.desk("petrova"), item.id)
-    assert inbox(world.db, world.school, TODAY) == []
+    assert inbox(world.db, world.school, TODAY, Role.SECRETARY) == []
     (line,) = done_on(world.db, world.school, TODAY).items
     assert (line.title, line.what, line.by) == (item.title, "отменено", "petrova")
 
