@@ -22,11 +22,12 @@ from sync_service.web.api.calls import PREFIX
 from sync_service.web.api.problems import problem_of
 from sync_service.web.errands import Errands
 from sync_service.web.headers import UNSAFE, Gate
+from sync_service.web.kept import NOTHING, Kept, keep
 from sync_service.web.live import Live
 from sync_service.web.rendering import Renderer
 from sync_service.web.routes import ROUTERS
 from sync_service.web.started_runs import StartedRuns
-from sync_service.web.visits import Forbidden, NoSuchPage, SignInNeeded, StaleForm, Visit, typed_in
+from sync_service.web.visits import Forbidden, NoSuchPage, SignInNeeded, StaleForm, Visit
 
 if TYPE_CHECKING:
     from sync_service.accounts import Accounts
@@ -78,15 +79,13 @@ async def sign_in_first(request: Request, error: Exception) -> Response:
     if request.method not in UNSAFE:
         return RedirectResponse(path, status_code=303)
     renderer: Renderer = request.app.state.parts.renderer
-    typed = typed_in(await request.form(max_files=1))
     return renderer.bare(
         request,
         "login.html",
         status=401,
         problem="Вход устарел: больше 30 минут не было действий. Войдите снова — заполненное не потеряется.",
         login="",
-        resume_path=request.url.path,
-        resume_fields=typed,
+        kept=await keep(request),
     )
 
 
@@ -139,15 +138,11 @@ async def say_what_happened(request: Request, error: Exception) -> Response:
         return problem_of(error)
     renderer: Renderer = request.app.state.parts.renderer
     visit: Visit | None = getattr(request.state, "visit", None)
-    typed: dict[str, str] = {}
-    if isinstance(error, StaleForm) and visit is not None:
-        typed = typed_in(await request.form(max_files=1))
-    return _page(request, renderer, visit, trouble, typed)
+    kept = await keep(request) if isinstance(error, StaleForm) and visit is not None else NOTHING
+    return _page(request, renderer, visit, trouble, kept)
 
 
-def _page(
-    request: Request, renderer: Renderer, visit: Visit | None, trouble: _Trouble, typed: dict[str, str]
-) -> HTMLResponse:
+def _page(request: Request, renderer: Renderer, visit: Visit | None, trouble: _Trouble, kept: Kept) -> HTMLResponse:
     back = visit.link() if visit is not None else "/"
     token = visit.session.csrf if visit is not None else ""
     return renderer.bare(
@@ -156,8 +151,7 @@ def _page(
         status=trouble.status,
         trouble=trouble,
         back=back,
-        resume_path=request.url.path if typed else "",
-        resume_fields=typed,
+        kept=kept,
         csrf=token,
     )
 

@@ -7,7 +7,7 @@ Every route takes a :class:`Visit` through :func:`visiting`, and every unsafe ro
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -146,11 +146,7 @@ class Post:
 
     def typed(self) -> dict[str, str]:
         """Everything that was typed, without the token and without files."""
-        return typed_in(self.form)
-
-
-def typed_in(form: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in form.items() if isinstance(value, str) and name != CSRF}
+        return {name: value for name, value in self.form.items() if isinstance(value, str) and name != CSRF}
 
 
 def session_of(request: Request) -> tuple[str, Session]:

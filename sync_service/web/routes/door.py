@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 from io import BytesIO
 from typing import Annotated
 
@@ -11,7 +10,9 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from sync_service.accounts import AccountError, Denied
+from sync_service.domain.people import Person, Session
 from sync_service.web.i18n import LANGUAGES
+from sync_service.web.kept import NOTHING, Kept
 from sync_service.web.rendering import LANGUAGE_COOKIE
 from sync_service.web.visits import (
     SignInNeeded,
@@ -45,7 +46,7 @@ def login_page(request: Request) -> Response:
         return RedirectResponse("/", status_code=303)
     if parts.accounts.is_empty():
         return parts.renderer.bare(request, "nobody.html")
-    return parts.renderer.bare(request, "login.html", problem="", login="", resume_path="", resume_fields={})
+    return parts.renderer.bare(request, "login.html", problem="", login="", kept=NOTHING)
 
 
 @router.post("/login")
@@ -53,72 +54,67 @@ def login(
     request: Request,
     login: Field = "",
     password: Field = "",
-    resume_path: Field = "",
-    resume_fields: Field = "",
+    kept_path: Field = "",
+    kept_fields: Field = "",
 ) -> Response:
     """Sign in; the session is new, whatever cookie came along (no session fixation)."""
     parts = parts_of(request)
-    fields = _fields(resume_fields)
+    kept = Kept.from_text(kept_path, kept_fields)
     try:
         secret, session = parts.accounts.sign_in(login, password, address=address_of(request))
     except Denied as error:
-        return parts.renderer.bare(
-            request,
-            "login.html",
-            status=401,
-            problem=str(error),
-            login=login,
-            resume_path=resume_path,
-            resume_fields=fields,
-        )
-    if not session.proven:
-        return _with_cookie(request, RedirectResponse("/login/code", status_code=303), secret)
-    if fields and resume_path.startswith("/s/"):
-        page = parts.renderer.bare(
-            request, "resume.html", csrf=session.csrf, resume_path=resume_path, resume_fields=fields
-        )
-        return _with_cookie(request, page, secret)
-    return _with_cookie(request, RedirectResponse("/", status_code=303), secret)
+        return parts.renderer.bare(request, "login.html", status=401, problem=str(error), login=login, kept=kept)
+    if session.proven:
+        return _with_cookie(request, _inside(request, session, kept), secret)
+    if kept:
+        return _with_cookie(request, _code_form(request, session.person, "", kept), secret)
+    return _with_cookie(request, RedirectResponse("/login/code", status_code=303), secret)
 
 
-def _fields(text: str) -> dict[str, str]:
-    """What was being sent when the session ended; anything else is dropped."""
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return {str(k): v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+def _inside(request: Request, session: Session, kept: Kept) -> Response:
+    """To the start, or to the form that was being sent when the former session ended."""
+    if not kept:
+        return RedirectResponse("/", status_code=303)
+    return parts_of(request).renderer.bare(request, "resume.html", csrf=session.csrf, kept=kept)
 
 
 @router.get("/login/code")
 def code_page(request: Request) -> Response:
-    return _code_page(request, "")
+    return _code_page(request, "", NOTHING)
 
 
 @router.post("/login/code")
-def code(request: Request, code: Field = "") -> Response:
-    parts = parts_of(request)
+def code(request: Request, code: Field = "", kept_path: Field = "", kept_fields: Field = "") -> Response:
+    """The second factor; a form that was being sent before goes on behind it."""
+    parts, kept = parts_of(request), Kept.from_text(kept_path, kept_fields)
     try:
-        secret, _ = parts.accounts.prove(_secret(request), code, address=address_of(request))
+        secret, session = parts.accounts.prove(_secret(request), code, address=address_of(request))
     except Denied as error:
-        return _code_page(request, str(error))
-    return _with_cookie(request, RedirectResponse("/", status_code=303), secret)
+        return _code_page(request, str(error), kept)
+    return _with_cookie(request, _inside(request, session, kept), secret)
 
 
-def _code_page(request: Request, problem: str) -> Response:
+def _code_page(request: Request, problem: str, kept: Kept) -> Response:
     parts = parts_of(request)
     session = parts.accounts.session(_secret(request))
+    if session is None and kept:
+        return parts.renderer.bare(request, "login.html", status=401, problem=problem, login="", kept=kept)
     if session is None:
         return RedirectResponse("/login", status_code=303)
     if session.proven:
-        return RedirectResponse("/", status_code=303)
-    person = session.person
+        return _inside(request, session, kept)
+    return _code_form(request, session.person, problem, kept)
+
+
+def _code_form(request: Request, person: Person, problem: str, kept: Kept) -> Response:
+    parts = parts_of(request)
     uri = None if person.has_totp else parts.accounts.totp_uri(person)
     return parts.renderer.bare(
         request,
         "code.html",
         status=401 if problem else 200,
         problem=problem,
+        kept=kept,
         secret=None if uri is None else uri.partition("secret=")[2].partition("&")[0],
         picture=None if uri is None else _qr(uri),
     )
