@@ -20,3 +20,16 @@ def masked_snils(number: str | None) -> str | None:
     """«•••-•••-••• 95»; None for none."""
     digits = re.sub(r"\D", "", number or "")
     return f"•••-•••-••• {digits[-2:].rjust(2, HIDDEN)}" if digits else None
+
+
+def masked(field: str, text: str) -> str:
+    """A value in words as it is shown until somebody asks; what is no number of anybody stands as it is."""
+    match field:
+        case "snils":
+            return masked_snils(text) or text
+        case "phone" | "home_phone":
+            return masked_phone(text) or text
+        case "document_number":
+            return HIDDEN * 4 + text[-2:] if any(char.isdigit() for char in text) else text
+        case _:
+            return text

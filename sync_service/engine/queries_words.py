@@ -18,6 +18,7 @@ from sync_service.domain.releases import ReleaseCase, ReleaseState, StepKind
 from sync_service.domain.reports import RunStatus, WaitingFor
 from sync_service.domain.rules import phones, school_year, snils
 from sync_service.domain.streams import Stream
+from sync_service.domain.suggesting import Reason
 
 NOTHING = "—"
 
@@ -139,6 +140,16 @@ MATCH_STATES: dict[str, str] = {
     MatchState.CONFIRMED: "тот же",
     MatchState.REJECTED: "другой",
     MatchState.CLOSED: "закрыто",
+}
+
+SUGGESTIONS: dict[str, str] = {
+    Reason.SCHOOL_OWNS: "это поле ведёт школа",
+    Reason.REGION_OWNS: "это поле ведёт ГИС",
+    Reason.SCHOOL_AS_AGREED: "в школе стоит прежнее, согласованное значение; новое записали только в ГИС",
+    Reason.REGION_AS_AGREED: "в ГИС стоит прежнее, согласованное значение; новое записали только в школе",
+    Reason.WRONG_SNILS: "у другого номера не сходятся контрольные цифры",
+    Reason.SPELLING: "отличается только написание, а школа пишет по документам из личного дела",
+    Reason.SHOUTING: "отличается только написание: в школе оно набрано прописными буквами",
 }
 
 OPERATIONS: dict[str, str] = {

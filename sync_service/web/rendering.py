@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.responses import HTMLResponse
 
 from sync_service.domain.people import Permission, Role
+from sync_service.domain.rules.text import spelling_key
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_page import Pulse, Waiting
 from sync_service.engine.queries_state import Day
@@ -100,6 +101,7 @@ def environment(language: str) -> Environment:
         translated=translator(language),
         span=spans(language),
         inside=inside,
+        outside=outside,
         figure=figure,
         bars=bars,
         day=words.value_day,
@@ -124,7 +126,7 @@ class Renderer:
         today = visit.service.clock.today(zone)
         figures = waiting(visit.service.db, visit.school, today, visit.role)
         beat = pulse(visit.service.db, visit.school, needs_login=visit.service.needs_login(visit.school))
-        word = visit.session.flash
+        word, _, undo = visit.session.flash.partition("\n")
         if word:
             visit.parts.accounts.leave_word(visit.secret, "")
         shared = {
@@ -134,6 +136,7 @@ class Renderer:
             "waiting": figures,
             "pulse": beat,
             "word": word,
+            "undo": undo if visit.may(Permission.DECIDE) else "",
             "link": visit.link,
             "may": visit.may,
             "time": Clockface(zone, today, language_of(visit.request)),
@@ -241,6 +244,11 @@ def inside(sentence: str) -> str:
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
+def outside(words: str) -> str:
+    """A sentence as it stands alone: its first letter a capital, the others as they are."""
+    return words[:1].upper() + words[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One bar of a chart 160 wide and 30 high. ``failed`` are y and height of its red part, 0 high for none."""
@@ -286,11 +294,7 @@ def marked(text: str, other: str) -> Sequence[tuple[str, bool]]:
 
 def differs_in_spelling_only(one: str, other: str) -> bool:
     """ё/е, case, spaces and hyphens: labelled, not highlighted as a difference of fact."""
-
-    def folded(text: str) -> str:
-        return "".join(text.lower().replace("ё", "е").split()).replace("-", "").replace("–", "")
-
-    return one != other and folded(one) == folded(other)
+    return one != other and spelling_key(one) == spelling_key(other)
 
 
 __all__ = ["Clockface", "Pulse", "Renderer", "differs_in_spelling_only", "language_of", "marked"]

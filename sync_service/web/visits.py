@@ -113,16 +113,21 @@ class Visit:
         """Write down who is about to see which pupils (invariant 15); raises before anything is shown."""
         record_seen(self.service.db, self.school, actor=self.actor, cause=f"page:{cause}", students=students)
 
+    def names(self) -> dict[str, str]:
+        """Login → name of everybody who has an account: decisions are kept under logins."""
+        return {person.login: person.name for person in self.parts.accounts.everybody()}
+
     def link(self, path: str = "") -> str:
         return f"/s/{self.school.code}{path}"
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         return self.parts.renderer.page(self, template, status=status, **values)
 
-    def go(self, path: str, *, word: str = "") -> RedirectResponse:
-        """On to another page of this school (303), which says ``word`` once."""
+    def go(self, path: str, *, word: str = "", undo: str = "") -> RedirectResponse:
+        """On to another page of this school (303), which says ``word`` once; what was done can be taken back by a
+        post to the path ``undo`` of this school."""
         if word:
-            self.parts.accounts.leave_word(self.secret, word)
+            self.parts.accounts.leave_word(self.secret, f"{word}\n{self.link(undo)}" if undo else word)
         return RedirectResponse(self.link(path), status_code=303)
 
 

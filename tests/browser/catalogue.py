@@ -35,6 +35,7 @@ NAMED = (
     words.STREAMS,
     words.FIELDS,
     words.CONFLICT_STATES,
+    words.SUGGESTIONS,
     words.MATCH_STATES,
     words.HOLD_STATES,
     words.ITEM_STATES,

@@ -79,13 +79,17 @@ class Site:
 
     def clash(self, **school: str) -> int:
         """A pupil whose phone both sides changed; the number of the conflict."""
+        return self.disagree({"phone": "+79120000001"}, {"phone": "+79120000002"}, **school)
+
+    def disagree(self, here: Mapping[str, str], there: Mapping[str, str], **pupil: str) -> int:
+        """A pupil on whom both sides wrote something else; the number of the conflict."""
         world = self.world
-        remote = world.remote.create(Stream.STUDENTS, {k: v for k, v in PUPIL.items() if v} | school)
+        remote = world.remote.create(Stream.STUDENTS, {k: v for k, v in PUPIL.items() if v} | pupil)
         world.sync()
         with world.db.read(world.school.school_id) as uow:
             local = uow.links.local_ids(Stream.STUDENTS, [remote])[remote]
-        world.update("students", local, phone="+79120000001")
-        world.remote.edit(Stream.STUDENTS, remote, phone="+79120000002")
+        world.update("students", local, **here)
+        world.remote.edit(Stream.STUDENTS, remote, **there)
         world.sync()
         with world.db.read(world.school.school_id) as uow:
             return max(case.conflict_id for case in uow.conflicts.cases())

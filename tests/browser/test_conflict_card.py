@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sync_service.domain.people import Role
+from sync_service.domain.streams import Stream
 from tests.browser.conftest import signed_in
 from tests.browser.site import Site, errors_on
 
@@ -63,4 +65,108 @@ def test_without_javascript_the_same_form_decides(chromium: Browser, school_page
     page.get_by_role("button", name="Записать и остаться").click()
     expect(page.locator("main")).to_contain_text("Решено")
     assert school_page.world.rows("students")[0]["phone"] == "+79120000003"
+    context.close()
+
+
+HERE = {"phone": "+79120000001", "address": "ул. Ленина, д. 5"}
+THERE = {"phone": "+79120000002", "address": "ул. Мира, д. 5"}
+
+
+@pytest.mark.parametrize(
+    ("effect", "phone", "sent"),
+    [
+        ("Взять всё из школы: записать 2 значения в ГИС и открыть следующее", "+79120000001", "+79120000001"),
+        ("Взять всё из ГИС: записать 2 значения в школе и открыть следующее", "+79120000002", "+79120000002"),
+    ],
+)
+def test_taking_a_whole_side_says_what_it_writes_and_where(
+    desk: Page, school_page: Site, effect: str, phone: str, sent: str
+) -> None:
+    case = school_page.disagree(HERE, THERE)
+    desk.goto(school_page.at(f"/conflicts/{case}"))
+    desk.get_by_role("button", name=effect, exact=True).click()
+    expect(desk.get_by_role("status")).to_contain_text("записано")
+    school_page.world.sync()
+    assert school_page.world.rows("students")[0]["phone"] == phone
+    (record,) = school_page.world.remote.records(Stream.STUDENTS).values()
+    assert record["phone"] == sent
+
+
+def test_the_button_says_every_effect(desk: Page, school_page: Site) -> None:
+    """One value by itself, several by number; a third value is written on both sides."""
+    case = school_page.disagree(HERE, THERE)
+    desk.goto(school_page.at(f"/conflicts/{case}"))
+    button = desk.locator("button[data-effect]")
+    desk.get_by_label("8 (912) 000-00-01").check()
+    expect(button).to_contain_text("Записать 8 (912) 000-00-01 в ГИС и открыть следующее")
+    desk.get_by_label("ул. Мира, д. 5").check()
+    expect(button).to_contain_text("в школе и в ГИС и открыть следующее")
+    desk.get_by_label("8 (912) 000-00-02").check()
+    expect(button).to_contain_text("Записать значений: 2 в школе и открыть следующее")
+    desk.get_by_label("Другое значение: Телефон").fill("8 (912) 000-00-03")
+    expect(button).to_contain_text("Записать значений: 2 в школе и в ГИС")
+
+
+def test_all_fields_are_shown_with_their_numbers_hidden(desk: Page, school_page: Site) -> None:
+    case = school_page.disagree({"address": "ул. Ленина"}, {"address": "ул. Мира"}, phone="+79120000007")
+    desk.goto(school_page.at(f"/conflicts/{case}"))
+    rest = desk.locator("details.more")
+    expect(rest.get_by_text("Дата рождения", exact=True)).not_to_be_visible()
+    rest.get_by_text("Показать все поля").click()
+    expect(rest.get_by_text("Дата рождения", exact=True)).to_be_visible()
+    expect(rest).to_contain_text("8 (•••) •••-00-07")
+    expect(rest).not_to_contain_text("ул. Ленина")
+    assert "912" not in rest.inner_text()
+
+
+def test_a_suggestion_gives_its_reason_and_chooses_nothing(desk: Page, school_page: Site) -> None:
+    spelt = school_page.disagree({"address": "ул. Королёва"}, {"address": "ул. Королева"})
+    desk.goto(school_page.at(f"/conflicts/{spelt}"))
+    expect(desk.locator(".tip")).to_contain_text("Подсказка: школа — отличается только написание")
+    expect(desk.locator("input:checked")).to_have_count(0)
+    other = school_page.clash(last_name="Панов", snils="11223344595")
+    desk.goto(school_page.at(f"/conflicts/{other}"))
+    expect(desk.locator(".tip")).to_have_count(0)
+
+
+def test_the_message_takes_the_decision_back_and_goes_after_ten_seconds(desk: Page, school_page: Site) -> None:
+    """On the next card U is of the message; it stays while somebody points at it; afterwards the history has it."""
+    first = school_page.clash()
+    second = school_page.clash(last_name="Панов", snils="11223344595")
+    desk.clock.install()
+    desk.goto(school_page.at(f"/conflicts/{first}"))
+    desk.keyboard.press("2")
+    desk.keyboard.press("Enter")
+    expect(desk).to_have_url(school_page.at(f"/conflicts/{second}"))
+    toast = desk.locator(".toast")
+    desk.clock.run_for(9000)
+    expect(toast).to_contain_text("Отменить")
+    desk.keyboard.press("u")
+    expect(desk).to_have_url(school_page.at(f"/conflicts/{first}"))
+    expect(desk.get_by_role("status")).to_contain_text("Решение отменено")
+    assert school_page.world.rows("students")[0]["phone"] == "+79120000001"
+
+    desk.keyboard.press("2")
+    desk.keyboard.press("Enter")
+    expect(toast).to_contain_text("Отменить")
+    toast.hover()
+    desk.clock.run_for(20000)
+    expect(toast).to_have_count(1)
+    desk.mouse.move(5, 5)
+    desk.clock.run_for(11000)
+    expect(toast).to_have_count(0)
+    desk.goto(school_page.at(f"/conflicts/{first}"))
+    expect(desk.get_by_role("button", name="Отменить решение")).to_be_visible()
+
+
+def test_the_message_takes_back_without_javascript(chromium: Browser, school_page: Site) -> None:
+    case = school_page.clash()
+    context = signed_in(chromium, school_page, Role.SECRETARY, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(school_page.at(f"/conflicts/{case}"))
+    page.get_by_label("8 (912) 000-00-02").check()
+    page.get_by_role("button", name="Записать и открыть следующее").click()
+    expect(page.locator(".ring")).to_be_hidden()
+    page.locator(".toast").get_by_role("button", name="Отменить").click()
+    expect(page.get_by_role("status")).to_contain_text("Решение отменено")
     context.close()

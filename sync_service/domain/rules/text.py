@@ -29,6 +29,11 @@ def plain_hyphens(text: str) -> str:
     return text.translate(_HYPHEN_TABLE)
 
 
+def spelling_key(text: str) -> str:
+    """Equal for texts that differ in ё and е, in case, in spaces or in hyphens alone."""
+    return "".join(plain_hyphens(text).casefold().replace("ё", "е").replace("-", "").split())
+
+
 def plain_apostrophes(text: str) -> str:
     """Every apostrophe and single quotation mark becomes «'»."""
     return text.translate(_APOSTROPHE_TABLE)

@@ -20,6 +20,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine import attend_cases
 from sync_service.engine import queries_words as words
 from sync_service.engine.attend_cases import add_note, look_at, pass_on, postpone
+from sync_service.engine.queries_conflict_card import card_extras
 from sync_service.engine.queries_conflicts import ClashView, ConflictView, conflict_view
 from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
@@ -65,9 +66,10 @@ def decide(post: Decide, case_id: int, walk: Walking) -> Response:
     except DecisionError as error:
         return _card(visit, case_id, walk, typed, problem=str(error), status=409 if error.stale else 422)
     word = f"{view.caption}: записано" + (" в ГИС." if done.pushed else " в школе." if done.written else ".")
+    undo_at = f"/conflicts/{case_id}/undo{walk.query}"
     if action == "stay":
-        return visit.go(f"/conflicts/{case_id}{walk.query}", word=word)
-    return _next(visit, case_id, walk, word)
+        return visit.go(f"/conflicts/{case_id}{walk.query}", word=word, undo=undo_at)
+    return _next(visit, case_id, walk, word, undo=undo_at)
 
 
 @router.post("/s/{school}/conflicts/{case_id}/undo")
@@ -125,6 +127,9 @@ def _card(
         open=view.state == ConflictState.OPEN.value,
         typed=typed,
         problem=problem,
+        extras=card_extras(visit.service.db, visit.school, visit.service.policies, case_id),
+        differing=sum(clash.school != clash.gis for clash in view.clashes),
+        people=visit.names(),
         attention=attention,
         later=(attention.mark.postponed_until or "") > today.isoformat(),
         place=place,
@@ -191,8 +196,8 @@ def _put_off(post: Post, case_id: int, walk: Walk) -> RedirectResponse:
     return _next(post.visit, case_id, walk, f"Отложено до {until:%d.%m.%Y}.")
 
 
-def _next(visit: Visit, case_id: int, walk: Walk, word: str) -> RedirectResponse:
+def _next(visit: Visit, case_id: int, walk: Walk, word: str, *, undo: str = "") -> RedirectResponse:
     """The case after this one; the list when there is none."""
     ids = walk.ids(visit)
     later = [n for n in ids if n > case_id] or [n for n in ids if n != case_id]
-    return visit.go((f"/conflicts/{later[0]}" if later else "/conflicts") + walk.query, word=word)
+    return visit.go((f"/conflicts/{later[0]}" if later else "/conflicts") + walk.query, word=word, undo=undo)

@@ -36,7 +36,7 @@ def match(visit: See, case_id: int) -> HTMLResponse:
     view = match_view(visit.service.db, visit.school, case_id)
     visit.seen(f"matches:{case_id}", _pupils(view))
     attention = look_at(visit.desk(), Queue.MATCHES, case_id, name=visit.session.person.name)
-    return visit.render("match.html", view=view, attention=attention)
+    return visit.render("match.html", view=view, attention=attention, people=visit.names())
 
 
 @router.post("/s/{school}/matches/{case_id}")
@@ -54,7 +54,7 @@ def decide(post: Decide, case_id: int) -> RedirectResponse:
             word = "Запомнено: другой ребёнок. Спросим снова, только если изменятся ключевые сведения."
         case _:
             return post.visit.go("/matches", word="Вопрос остаётся открытым.")
-    return post.visit.go(f"/matches/{case_id}", word=word)
+    return post.visit.go(f"/matches/{case_id}", word=word, undo=f"/matches/{case_id}/undo")
 
 
 @router.post("/s/{school}/matches/{case_id}/undo")

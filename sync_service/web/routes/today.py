@@ -36,5 +36,5 @@ def today(visit: Annotated[Visit, Depends(visiting(Permission.SEE))]) -> HTMLRes
         groups=[group for group in groups if group[1]],
         names=names,
         done=done,
-        people={person.login: person.name for person in visit.parts.accounts.everybody()},
+        people=visit.names(),
     )

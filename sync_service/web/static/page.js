@@ -23,29 +23,36 @@ function sides(form) {
   return rows;
 }
 
-function outcomeOf(form, radio) {
-  if (radio.value !== "other") return radio.dataset.value;
-  const row = radio.closest("tr");
-  return row.querySelector("input[name^='value-']")?.value ?? "";
+function outcomeOf(row, side) {
+  if (side === "other") return row.querySelector("input[name^='value-']")?.value ?? "";
+  return row.dataset[side];
 }
 
+// Every row of a decided group shows what it comes to; the button says what is written where.
 function refresh(form) {
-  const chosen = [];
+  const words = form.dataset;
+  const written = { school: [], gis: [] };
+  let does = "";
   for (const [name, radios] of sides(form)) {
     const radio = radios.find((one) => one.checked);
-    const group = name.slice("side-".length);
-    const shown = form.querySelector(`[data-result="${CSS.escape(group)}"]`);
-    if (!radio || !shown) continue;
-    const value = outcomeOf(form, radio);
-    shown.textContent = value;
-    const gis = radios.find((one) => one.value === "gis")?.dataset.value;
-    chosen.push({ value, toRegion: value !== gis });
+    if (!radio) continue;
+    does = radio.dataset.does ?? "";
+    for (const row of form.querySelectorAll(`tr[data-group="${CSS.escape(name.slice("side-".length))}"]`)) {
+      const value = outcomeOf(row, radio.value);
+      const shown = row.querySelector("[data-result]");
+      if (shown) shown.textContent = does || value;
+      if (value !== row.dataset.school) written.school.push(value);
+      if (value !== row.dataset.gis) written.gis.push(value);
+    }
   }
-  const button = form.querySelector("[data-effect]");
-  if (!button || chosen.length === 0) return;
-  const where = chosen.every((one) => one.toRegion) ? "в ГИС" : chosen.some((one) => one.toRegion) ? "в школе и в ГИС" : "в школе";
-  const what = chosen.length === 1 && chosen[0].value ? chosen[0].value : `значений: ${chosen.length}`;
-  button.firstChild.textContent = `Записать ${what} ${where} и открыть следующее `;
+  const button = form.querySelector("button[data-effect]");
+  const all = new Set([...written.school, ...written.gis]);
+  if (!button || (all.size === 0 && !does)) return;
+  const where = written.school.length && written.gis.length ? words.tBoth : written.gis.length ? words.tGis : words.tSchool;
+  const one = [...all][0];
+  const many = Math.max(written.school.length, written.gis.length);
+  const what = many > 1 ? `${words.tValues}: ${many}` : one === "" || one === "—" ? words.tEmpty : one;
+  button.firstChild.textContent = `${does || `${words.tWrite} ${what} ${where}`} ${words.tNext} `;
 }
 
 function firstUndecided(form) {
@@ -102,6 +109,24 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+
+// ── what was just done can be taken back: ten seconds in front of the eyes, then in the history of the case ──
+
+for (const ring of document.querySelectorAll("[data-fade]")) {
+  const toast = ring.closest(".toast-at");
+  const [, circle] = ring.querySelectorAll("circle");
+  let left = 10;
+  ring.removeAttribute("hidden");
+  const ticking = setInterval(() => {
+    if (toast.matches(":hover, :focus-within")) return; // somebody is about to press it
+    left -= 1;
+    circle.setAttribute("stroke-dasharray", `${left} 10`);
+    ring.querySelector("text").textContent = left;
+    if (left > 0) return;
+    clearInterval(ticking);
+    toast.remove();
+  }, 1000);
+}
 
 // ── a waiting page: ask whether the work has ended, then show what came of it ──
 
