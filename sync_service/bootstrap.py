@@ -141,6 +141,14 @@ class Service:
         """Of every mapping table with its code tables: another one means that records read differently."""
         return {stream: mapping.fingerprint for stream, mapping in self.mappings.items()}
 
+    @cached_property
+    def field_names(self) -> dict[Stream, dict[str, str]]:
+        """Per stream: what the region calls a field → what we call it."""
+        return {
+            stream: {row.remote: field for field, row in mapping.rows.items()}
+            for stream, mapping in self.mappings.items()
+        }
+
     def normalise(self, stream: Stream, values: Values) -> Values:
         """Staging values in canonical form; RecordError for what no record may hold."""
         return self.mappings[stream].normalise_local(values)

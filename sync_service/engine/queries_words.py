@@ -341,6 +341,11 @@ def value(stream: Stream, field: str, stored: Scalar) -> str:
     return str(stored)
 
 
+def first_capital(text: str) -> str:
+    """A sentence as it stands alone: its first letter a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def is_day(field: str) -> bool:
     """Whether a field holds a calendar day."""
     return field in _DAYS

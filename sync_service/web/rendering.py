@@ -101,7 +101,7 @@ def environment(language: str) -> Environment:
         translated=translator(language),
         span=spans(language),
         inside=inside,
-        outside=outside,
+        outside=words.first_capital,
         figure=figure,
         bars=bars,
         day=words.value_day,
@@ -242,11 +242,6 @@ def figure(number: int) -> str:
 def inside(sentence: str) -> str:
     """A sentence as it stands after a colon: its first letter small, «ГИС» as it is."""
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
-
-
-def outside(words: str) -> str:
-    """A sentence as it stands alone: its first letter a capital, the others as they are."""
-    return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from jinja2 import nodes
 
 from sync_service.engine import failure_words, judging, messages, queries_holds, queries_journal, queries_movements
 from sync_service.engine import queries_hold_words as hold_words
+from sync_service.engine import queries_quarantine_words as quarantine_words
 from sync_service.engine import queries_resync_words as resync_words
 from sync_service.engine import queries_words as words
 from sync_service.engine.queries_run_page import STAGES
@@ -48,6 +49,9 @@ NAMED = (
     words._OTHER_REASONS,
     words._REMEDIES,
     words._REMEDY,
+    quarantine_words.REASONS,
+    quarantine_words._FAMILIES,
+    quarantine_words.REMEDIES,
     STAGES,
     queries_movements.KINDS,
     queries_journal.ACTS,
@@ -121,6 +125,7 @@ def engine_texts() -> Iterator[str]:
     yield from (f"{many} больше обычного." for many in hold_words._MANY.values())
     yield from (f"{untouched}, пока вы не решите." for untouched in hold_words._UNTOUCHED.values())
     yield from messages._STEPS.values()
+    yield from (quarantine_words._REFUSED, quarantine_words._UNREADABLE)
     yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_A_PUPIL)
 
 

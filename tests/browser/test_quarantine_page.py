@@ -96,3 +96,25 @@ def test_one_record_is_set_aside_for_good_and_brought_back(school_page: Site) ->
     assert "отлично" in client.get(f"{PATH}/{first}").text
     with world.db.read(world.school.school_id) as uow:
         assert f"page:quarantine:{first}" in {row.cause for row in uow.audit.page(limit=5)}
+
+
+def test_the_secretary_reads_captions_and_the_administrator_the_rest(school_page: Site) -> None:
+    """Whom the record is about is told by its references; codes, tables and payloads are for whoever needs them."""
+    two_unreadable_marks(school_page)
+    secretary, admin = school_page.sign_in(Role.SECRETARY), school_page.sign_in(Role.ADMIN)
+    board = secretary.get(PATH).text
+    assert "«Отметка»: значение, которого программа не знает" in board
+    assert "Ёлкина Анна Петровна: Алгебра, 18.11.2026, 2-й урок" in board
+    records = secretary.get(PATH, params={"group": group_of(board)}).text
+    number = re.findall(r'name="item" value="(\d+)"', records)[0]
+    card = secretary.get(f"{PATH}/{number}").text
+    assert "<dt>Отметка</dt><dd>отлично</dd>" in card
+    for page in (board, records, card):
+        assert not re.search("grade|unmapped_code|codes/|mappings|payload|studentId", page)
+    for page in (admin.get(PATH).text, admin.get(f"{PATH}/{number}").text):
+        assert "Подробности для администратора" in page
+        assert "codes/marks.toml" in page
+    assert "&#34;grade&#34;" in admin.get(f"{PATH}/{number}").text
+    with school_page.world.db.read(school_page.world.school.school_id) as uow:
+        seen = [row for row in uow.audit.page(limit=20) if row.cause.startswith("page:quarantine")]
+    assert all(row.students for row in seen)

@@ -226,6 +226,10 @@ class Quarantine:
     def forget_unnamed(self, stream: Stream, *, before: datetime) -> int:
         return self._tx.run(_FORGET, self._tx.school, stream.value, stamp(before))
 
+    def many(self, item_ids: Iterable[int]) -> list[QuarantineItem]:
+        wanted = list(item_ids)
+        return [_item(row) for row in self._tx.search(_ITEMS, ("t.id {ints}", wanted))] if wanted else []
+
     def get(self, item_id: int) -> QuarantineItem | None:
         return next((_item(row) for row in self._tx.search(_ITEMS, ("t.id = ?", item_id))), None)
 

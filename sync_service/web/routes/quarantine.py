@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -10,13 +10,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sync_service.domain.errors import DecisionError, SyncError
 from sync_service.domain.people import Permission
+from sync_service.domain.streams import Stream
 from sync_service.engine import decide_quarantine
 from sync_service.engine.queries_quarantine import (
+    QuarantineGroup,
+    QuarantineRow,
     QuarantineShelf,
+    QuarantineView,
     quarantine_board,
     quarantine_rows,
     quarantine_view,
 )
+from sync_service.engine.queries_quarantine_words import PlainReason, plain_reason, plain_remedy
+from sync_service.engine.queries_unread import Content, contents
 from sync_service.web.refusals import refusal
 from sync_service.web.visits import Post, Visit, posting, visiting
 
@@ -41,8 +47,16 @@ def quarantine(
 def item(visit: See, item_id: int) -> HTMLResponse:
     """One record as it came or was to leave."""
     view = quarantine_view(visit.service.db, visit.school, item_id)
-    visit.seen(f"quarantine:{item_id}", [view.student_id])
-    return visit.render("quarantine_item.html", view=view)
+    content = _contents(visit, [view])[item_id]
+    visit.seen(f"quarantine:{item_id}", [view.student_id, content.student_id])
+    return visit.render(
+        "quarantine_item.html",
+        view=view,
+        content=content,
+        people=visit.names(),
+        reason=_reason(visit),
+        remedy=plain_remedy,
+    )
 
 
 @router.post("/s/{school}/quarantine/retry")
@@ -85,6 +99,22 @@ def take_back(post: Decide) -> RedirectResponse:
     return visit.go("/quarantine", word=f"Возвращено: {len(wanted)}. Следующая сверка попробует снова.")
 
 
+def _contents(visit: Visit, rows: Sequence[QuarantineRow]) -> dict[int, Content]:
+    return contents(visit.service.db, visit.school, [row.id for row in rows], visit.service.field_names)
+
+
+def _reason(visit: Visit) -> Callable[[QuarantineGroup | QuarantineView], PlainReason]:
+    """The reason of a group or of a record, in the words of the school."""
+    names = visit.service.field_names
+
+    def told(about: QuarantineGroup | QuarantineView) -> PlainReason:
+        return plain_reason(
+            about.direction, about.code, about.signature, about.reason, names.get(Stream(about.stream), {})
+        )
+
+    return told
+
+
 def _chosen(post: Post) -> Sequence[int]:
     """The records a form is about: those that were ticked, or the whole group."""
     group = post.text("group")
@@ -105,11 +135,15 @@ def _refused(post: Post, error: SyncError) -> HTMLResponse:
 
 def _board(visit: Visit, *, discarded: bool = False, problem: str = "", status: int = 200) -> HTMLResponse:
     shelves: list[QuarantineShelf] = quarantine_board(visit.service.db, visit.school, discarded=discarded)
-    visit.seen("quarantine", (row.student_id for shelf in shelves for row in shelf.rows))
+    said = _contents(visit, [row for shelf in shelves for row in shelf.rows])
+    visit.seen("quarantine", (one.student_id for one in said.values()))
     return visit.render(
         "quarantine.html",
         status=status,
         shelves=shelves,
+        contents=said,
+        reason=_reason(visit),
+        remedy=plain_remedy,
         discarded=discarded,
         total=sum(shelf.group.count for shelf in shelves),
         problem=problem,
@@ -138,12 +172,17 @@ def _group(
         raise DecisionError("В карантине таких записей больше нет.")
     rows = quarantine_rows(visit.service.db, visit.school, group=group, discarded=discarded)
     shown = rows[(page - 1) * PAGE : page * PAGE]
-    visit.seen("quarantine", (row.student_id for row in shown))
+    said = _contents(visit, shown)
+    visit.seen("quarantine", (one.student_id for one in said.values()))
     return visit.render(
         "quarantine_group.html",
         status=status,
         group=shelf.group,
         rows=shown,
+        contents=said,
+        people=visit.names(),
+        reason=_reason(visit),
+        remedy=plain_remedy,
         discarded=discarded,
         ticked={int(number) for number in ticked if number.isdecimal()},
         page=page,
