@@ -15,6 +15,7 @@ from sync_service.cli.shell import Shell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sync_service.engine.decisions import Desk
     from sync_service.engine.queries_matches import MatchRow, MatchView
 
 app = typer.Typer(help="Возможные двойники: тот же человек или другой.", no_args_is_help=True)
@@ -48,10 +49,11 @@ def show_list(shell: Shell, everything: Everything = False) -> int:
             output.say("Возможных двойников нет.")
             return
         output.print_table(
-            ("№", "В ГИС", "Карточки школы", "Состояние"),
+            ("№", "Кто", "В ГИС", "Карточки школы", "Состояние"),
             [
                 (
                     row.id,
+                    words.WHO.get(row.stream, words.STREAMS[row.stream]),
                     row.caption,
                     "\n".join(f"{c.local_id}: {c.caption} ({c.score} %)" for c in row.candidates),
                     words.MATCH_STATES[row.state],
@@ -84,7 +86,8 @@ def show_one(shell: Shell, case_id: CaseId) -> int:
 def _render(view: MatchView) -> None:
     from sync_service.engine import queries_words as words
 
-    output.say(f"Двойники {view.id}: {words.MATCH_STATES[view.state]}. {view.caption}")
+    who = words.WHO.get(view.stream, "человек")
+    output.say(f"Двойники {view.id}, {who}: {words.MATCH_STATES[view.state]}. {view.caption}")
     output.print_table(
         ("Поле", "В ГИС", *(f"Карточка {c.local_id} ({c.score} %)" for c in view.candidates)),
         [(line.title, line.gis, *line.cards) for line in view.compared],
@@ -92,7 +95,8 @@ def _render(view: MatchView) -> None:
     for candidate in view.candidates:
         output.say(f"Карточка {candidate.local_id}: {'; '.join(candidate.why)}.")
     if view.decided_by is None:
-        output.say(f"Тот же: ecp-sync matches confirm {view.id} --card КАРТОЧКА. Другой: matches reject {view.id}.")
+        output.say(f"Тот же это {who}? Да: ecp-sync matches confirm {view.id} --card КАРТОЧКА.")
+        output.say(f"Нет, другой {who}: ecp-sync matches reject {view.id}.")
     else:
         output.say(f"Решено: {view.decided_by}. Отменить: ecp-sync matches undo {view.id}.")
 
@@ -118,7 +122,10 @@ def confirm(
             raise typer.BadParameter(f"кандидатов несколько, укажите --card; есть: {known}")
         chosen = card if card is not None else case.candidates[0].local_id if case else 0
         decide_matches.confirm(desk, case_id, LocalId(chosen))
-    _show_state(shell, case_id, "confirmed", f"Двойники {case_id}: тот же. Записи связаны, разные поля сверяются.")
+        who = _who(desk, case_id)
+    _show_state(
+        shell, case_id, "confirmed", f"Двойники {case_id}: тот же {who}. Записи связаны, разные поля сверяются."
+    )
     return ExitCode.DONE
 
 
@@ -129,7 +136,8 @@ def reject(shell: Shell, case_id: CaseId) -> int:
 
     with shell.desk() as desk:
         decide_matches.reject(desk, case_id)
-    _show_state(shell, case_id, "rejected", f"Двойники {case_id}: другой. Запомнено.")
+        who = _who(desk, case_id)
+    _show_state(shell, case_id, "rejected", f"Двойники {case_id}: другой {who}. Запомнено.")
     return ExitCode.DONE
 
 
@@ -160,6 +168,14 @@ def unlink(
     document = {"id": local_id, "stream": wanted.value, "state": "unlinked"}
     shell.show(document, lambda: output.say(f"Карточка {local_id} больше не связана с записью ГИС."))
     return ExitCode.DONE
+
+
+def _who(desk: Desk, case_id: int) -> str:
+    from sync_service.engine import queries_words as words
+
+    with desk.db.read(desk.school.school_id) as uow:
+        case = uow.matches.get(case_id)
+    return words.WHO.get(case.stream, "человек") if case is not None else "человек"
 
 
 def _show_state(shell: Shell, case_id: int, state: str, sentence: str) -> None:

@@ -23,7 +23,7 @@ from sync_service.engine.stores import Database
 
 SHOWN = 12  # lines; the rest is in the journal
 _DELETIONS = (ConflictKind.DELETED_IN_SCHOOL.value, ConflictKind.DELETED_IN_REGION.value)
-_ANSWERS = {MatchState.CONFIRMED: "«тот же ребёнок»", MatchState.REJECTED: "«другой ребёнок»"}
+_ANSWERS = {MatchState.CONFIRMED: words.SAME, MatchState.REJECTED: words.OTHER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def _match(row: MatchRow) -> DoneItem:
         id=row.id,
         student_ids=tuple(candidate.local_id for candidate in row.candidates) if pupils else (),
         title=row.caption,
-        what=_ANSWERS[MatchState(row.state)],
+        what=_ANSWERS[MatchState(row.state)].get(row.stream, words.MATCH_STATES[row.state]),
         side="",
         at=row.decided_at or "",
         by=row.decided_by,

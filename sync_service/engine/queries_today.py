@@ -111,7 +111,7 @@ def _match(row: MatchRow, opened_at: str, opened_on: date, days: int) -> InboxIt
         id=row.id,
         student_id=None,
         title=row.caption,
-        kind="возможный двойник",
+        kind="возможный двойник родителя" if row.stream == Stream.GUARDIANS.value else "возможный двойник",
         detail="; ".join(first.why) if first else "",
         verb="Сравнить",
         opened_at=opened_at,

@@ -152,6 +152,10 @@ SUGGESTIONS: dict[str, str] = {
     Reason.SHOUTING: "отличается только написание: в школе оно набрано прописными буквами",
 }
 
+WHO: dict[str, str] = {Stream.STUDENTS: "ребёнок", Stream.GUARDIANS: "родитель"}
+SAME: dict[str, str] = {Stream.STUDENTS: "«тот же ребёнок»", Stream.GUARDIANS: "«тот же родитель»"}
+OTHER: dict[str, str] = {Stream.STUDENTS: "«другой ребёнок»", Stream.GUARDIANS: "«другой родитель»"}
+
 OPERATIONS: dict[str, str] = {
     Operation.CREATE: "новые записи",
     Operation.UPDATE: "изменение",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from argon2 import PasswordHasher
 from sync_service.accounts import Accounts
 from sync_service.bootstrap import Service
 from sync_service.config import load_settings
+from sync_service.domain.cases import Queue
 from sync_service.domain.people import Person, Role
 from sync_service.domain.streams import Stream
+from sync_service.engine.attend_cases import pass_on, postpone
 from sync_service.persistence.people import SqlPeople
 from sync_service.web.server import PageServer
 from tests.unit.engine.world import PUPIL, Timetable, World, build, furnish
@@ -130,9 +133,16 @@ def site(url: str, folder: Path) -> Iterator[Site]:
 
 
 def furnished(made: Site) -> None:
-    """Something of everything that waits for a person: a conflict, a possible double, pupils not released."""
+    """Something of everything that waits for a person: conflicts, one of them passed on and one put off, possible
+    doubles of a pupil and of a parent, pupils not released."""
     world = made.world
-    made.clash()
+    passed = made.disagree(
+        {"phone": "+79120000001", "address": "ул. Королёва"}, {"phone": "+79120000002", "address": "ул. Королева"}
+    )
+    pass_on(world.desk(), Queue.CONFLICTS, passed, Role.ADMIN, name="Петрова А. В.", note="Нет доступа к делу")
+    later = made.clash(last_name="Кравец", snils="08765430300")
+    postpone(world.desk(), Queue.CONFLICTS, later, world.clock.today(world.school.zone) + timedelta(days=1))
+    a_parent_twice(world)
     arrival = {"kind": "arrival", "date": "2026-11-16", "order_number": "12-у", "order_date": "2026-11-16"}
     for number, (origin, name) in enumerate((("school", "Зайцев"), (None, "Юсупова"), ("other_district", "Панов"))):
         card = world.insert(
@@ -157,6 +167,14 @@ def furnished(made: Site) -> None:
     world.remote.create(
         Stream.STUDENTS, {"last_name": "Ахметов", "first_name": "Руслан", "sex": "М", "birth_date": "2012-01-03"}
     )
+    world.sync()
+
+
+def a_parent_twice(world: World) -> None:
+    """A parent of the same name on both sides, with nothing that proves it is the same one."""
+    named = {"last_name": "Ёлкина", "first_name": "Ольга", "patronymic": "Игоревна"}
+    world.insert("guardians", **named, phone="+79120000031")
+    world.remote.create(Stream.GUARDIANS, {**named, "phone": "+79120000032"})
     world.sync()
 
 

@@ -41,17 +41,22 @@ def match(visit: See, case_id: int) -> HTMLResponse:
 
 @router.post("/s/{school}/matches/{case_id}")
 def decide(post: Decide, case_id: int) -> RedirectResponse:
-    """The same child, or another one; both can be taken back."""
+    """The same child or parent, or another one; both can be taken back."""
     desk = post.visit.desk()
+    parent = match_view(desk.db, desk.school, case_id).stream == Stream.GUARDIANS.value
     match post.text("do"), post.text("card"):
         case "same", card if card.isdecimal():
             decide_matches.confirm(desk, case_id, LocalId(int(card)))
-            word = "Записи соединены: тот же ребёнок."
+            word = "Записи соединены: тот же родитель." if parent else "Записи соединены: тот же ребёнок."
         case "same", _:
             raise DecisionError("Отметьте карточку, которой принадлежит запись ГИС.")
         case "other", _:
             decide_matches.reject(desk, case_id)
-            word = "Запомнено: другой ребёнок. Спросим снова, только если изменятся ключевые сведения."
+            word = (
+                "Запомнено: другой родитель. Спросим снова, только если изменятся имя или телефон."
+                if parent
+                else "Запомнено: другой ребёнок. Спросим снова, только если изменятся ключевые сведения."
+            )
         case _:
             return post.visit.go("/matches", word="Вопрос остаётся открытым.")
     return post.visit.go(f"/matches/{case_id}", word=word, undo=f"/matches/{case_id}/undo")

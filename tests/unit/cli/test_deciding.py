@@ -167,7 +167,9 @@ def test_a_double_is_compared_and_confirmed(office: Office) -> None:
     """One candidate need not be named; the pair is linked and its differing field comes as a conflict."""
     number = str(doubtful(office))
     assert "Аня" in office.must("matches", "list")
-    assert "имя: отличается" in office.must("matches", "show", number)
+    shown = office.must("matches", "show", number)
+    assert "имя: отличается" in shown
+    assert "Тот же это ребёнок?" in shown
     done = office.json("matches", "confirm", number, "--as", "petrova")
     assert done == {"id": int(number), "state": "confirmed"}
     assert office.sql("SELECT count(*) FROM links WHERE stream = 'students'") == [(1,)]
