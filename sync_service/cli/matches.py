@@ -89,8 +89,8 @@ def _render(view: MatchView) -> None:
     who = words.WHO.get(view.stream, "человек")
     output.say(f"Двойники {view.id}, {who}: {words.MATCH_STATES[view.state]}. {view.caption}")
     output.print_table(
-        ("Поле", "В ГИС", *(f"Карточка {c.local_id} ({c.score} %)" for c in view.candidates)),
-        [(line.title, line.gis, *line.cards) for line in view.compared],
+        ("Поле", *(f"Карточка {c.local_id} ({c.score} %)" for c in view.candidates), "В ГИС"),
+        [(line.title, *line.cards, line.gis) for line in view.compared],
     )
     for candidate in view.candidates:
         output.say(f"Карточка {candidate.local_id}: {'; '.join(candidate.why)}.")

@@ -16,6 +16,7 @@ from sync_service.domain.streams import SPECS, Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
 from sync_service.engine.queries_captions import Captions, load_captions, person_name
+from sync_service.engine.queries_relatives import relatives
 from sync_service.engine.release_watch import PERSON_PREFIX
 from sync_service.engine.stores import Database, UnitOfWork
 
@@ -84,7 +85,12 @@ def match_view(db: Database, school: School, case_id: int) -> MatchView:
         if case is None:
             raise NoSuchCase(f"Двойники {case_id}: нет такой записи. Обновите список.")
         records, captions = _load(uow, [case])
-    return MatchView(**_row(school, case, records, captions), compared=_compared(case, records, captions))
+        remote_id = None if case.remote_id.startswith(PERSON_PREFIX) else case.remote_id
+        around = tuple(
+            ComparedField(field=line.field, title=line.title, gis=line.gis, cards=line.cards)
+            for line in relatives(uow, case, remote_id)
+        )
+    return MatchView(**_row(school, case, records, captions), compared=_compared(case, records, captions) + around)
 
 
 def _load(uow: UnitOfWork, cases: Sequence[MatchCase]) -> tuple[dict[tuple[Stream, RemoteId], Values], Captions]:

@@ -142,6 +142,7 @@ MATCH_STATES: dict[str, str] = {
     MatchState.CLOSED: "закрыто",
 }
 
+RELATIVES = {"class": "Класс", "parents": "Родители", "children": "Дети"}  # of a possible double
 SUGGESTIONS: dict[str, str] = {
     Reason.SCHOOL_OWNS: "это поле ведёт школа",
     Reason.REGION_OWNS: "это поле ведёт ГИС",

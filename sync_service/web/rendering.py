@@ -5,6 +5,7 @@ Autoescape is on for every template; nothing that came from a record is ever mar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sync_service.web.visits import Visit
 
 LANGUAGE_COOKIE = "ecp_language"
+_NUMBER = re.compile(r"[\d+(][\d() .-]{4,18}\d")
 ROLE_NAMES = {
     Role.SECRETARY: "секретарь",
     Role.ADMIN: "администратор",
@@ -109,6 +111,7 @@ def environment(language: str) -> Environment:
         marked=marked,
         spelling=differs_in_spelling_only,
     )
+    made.tests["number"] = is_number
     return made
 
 
@@ -285,6 +288,11 @@ def marked(text: str, other: str) -> Sequence[tuple[str, bool]]:
         return [(text, False)]  # nearly nothing is alike: highlighting everything would say nothing
     pieces = [(text[start:end], tag != "equal") for tag, start, end, _, _ in matcher.get_opcodes() if end > start]
     return pieces or [(text, False)]
+
+
+def is_number(text: str) -> bool:
+    """Phones, СНИЛС and dates: broken over two lines they are hard to read out and to compare."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def differs_in_spelling_only(one: str, other: str) -> bool:

@@ -36,6 +36,7 @@ NAMED = (
     words.STREAMS,
     words.FIELDS,
     words.CONFLICT_STATES,
+    words.RELATIVES,
     words.SUGGESTIONS,
     words.MATCH_STATES,
     words.SAME,

@@ -51,3 +51,24 @@ def test_a_child_is_asked_about_as_a_child(school_page: Site) -> None:
     page = client.get(f"{HERE}/matches/{number}").text
     assert "Тот же это ребёнок?" in page
     assert "родител" not in page.replace("смотрите на дату рождения, СНИЛС и родителей", "")
+
+
+def test_namesakes_are_told_apart_by_class_and_parents(school_page: Site) -> None:
+    """The school's side stands left, the region's right; parents come from guardianships that wait for the answer."""
+    world = school_page.world
+    named = {"last_name": "Ахметов", "first_name": "Руслан", "sex": "М"}
+    pupil = world.insert("students", **named, birth_date="2012-01-02", personal_file_no="А-1", incomplete=False)
+    mother = world.insert("guardians", last_name="Ахметова", first_name="Лилия", phone="+79120000041")
+    world.insert("guardianships", student_id=pupil, guardian_id=mother, relation="мать")
+    child = world.remote.create(Stream.STUDENTS, {**named, "birth_date": "2012-01-03"})
+    other = world.remote.create(
+        Stream.GUARDIANS, {"last_name": "Сафина", "first_name": "Гузель", "phone": "+79120000042"}
+    )
+    world.remote.create(Stream.GUARDIANSHIPS, {"student_id": child, "guardian_id": other, "relation": "мать"})
+    world.sync()
+    client = school_page.sign_in(Role.SECRETARY)
+    number = re.findall(r"/matches/(\d+)", client.get(f"{HERE}/matches").text)[0]
+    page = client.get(f"{HERE}/matches/{number}").text
+    (line,) = re.findall(r"<tr[^>]*><th[^>]*>Родители</th>(.*?)</tr>", page, re.DOTALL)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", line, re.DOTALL)]
+    assert cells == ["Ахметова Лилия", "Сафина Гузель"]
