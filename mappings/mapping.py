@@ -22,6 +22,7 @@ from sync_service.domain.records import Scalar, Values
 from sync_service.domain.streams import Reject, RemoteRecord, Stream
 
 ID, VERSION, CHANGE_VERSION, DELETED, CLIENT_REF = "id", "version", "changeVersion", "deleted", "clientRef"
+CHANGED_AT = "changedAt"
 """What every regional item carries beside its fields."""
 
 LARGEST_VERSION = 2**63 - 1
@@ -119,6 +120,7 @@ class RecordMapping:
 
     def _record(self, item: dict[str, Any], remote_id: str, values: Values, *, deleted: bool) -> RemoteRecord:
         version, change, client_ref = item.get(VERSION), item.get(CHANGE_VERSION), item.get(CLIENT_REF)
+        changed_at = item.get(CHANGED_AT)
         if not (
             (version is None or _is_version(version))
             and (change is None or _is_version(change))
@@ -134,6 +136,7 @@ class RecordMapping:
             change_version=change,
             deleted=deleted,
             client_ref=client_ref,
+            changed_at=changed_at if type(changed_at) is str else None,
         )
 
     def _readable(self, item: dict[str, Any]) -> Values:

@@ -68,6 +68,8 @@ class Conflict:
     decided_at: datetime | None = None
     decided_by: str | None = None
     choices: tuple[Choice, ...] = ()
+    local_at: datetime | None = None  # when each side was last changed, by its own clock, where that is known
+    remote_at: datetime | None = None
 
     @property
     def groups(self) -> frozenset[str]:
@@ -77,6 +79,15 @@ class Conflict:
     def stamp(self) -> str:
         """Equal exactly when the values under decision are equal; a decision names the stamp it was made on."""
         return stamp_of(self.kind, self.clashes)
+
+
+def moment_told(text: str | None) -> datetime | None:
+    """The moment a regional system writes as ISO 8601; None for one without a zone or that cannot be read."""
+    try:
+        told = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return told if told is not None and told.tzinfo is not None else None
 
 
 def reopened(conflict: Conflict, clashes: tuple[FieldClash, ...]) -> Conflict:

@@ -24,6 +24,7 @@ from sync_service.domain.conflicts import (
     ConflictKind,
     ConflictState,
     FieldClash,
+    moment_told,
     reopened,
     stamp_of,
     standing,
@@ -154,7 +155,7 @@ def plan_linked(
     if merged.push:
         actions.dirty.setdefault(link.local_id, set()).update(merged.push)
     if not undoing:
-        review_conflict(actions, link, conflict, merged.clashes)
+        review_conflict(actions, link, conflict, merged.clashes, changed_at=record.changed_at)
     if merged.base:
         actions.link_changes.append(
             LinkChange(
@@ -227,8 +228,17 @@ def base_before(base: Snapshot, conflict: Conflict) -> Snapshot:
     return Snapshot(local, remote)
 
 
-def review_conflict(actions: Actions, link: Link, existing: Conflict | None, clashes: tuple[FieldClash, ...]) -> None:
-    """Open, refresh or close the record's case so that it says exactly what clashes now."""
+def review_conflict(
+    actions: Actions,
+    link: Link,
+    existing: Conflict | None,
+    clashes: tuple[FieldClash, ...],
+    *,
+    changed_at: str | None = None,
+) -> None:
+    """Open, refresh or close the record's case so that it says exactly what clashes now. ``changed_at``: when the
+    region changed it, as the region says."""
+    there = moment_told(changed_at) if clashes else None
     if existing is None:
         if clashes:
             kind = ConflictKind.EDIT if any(c.has_base for c in clashes) else ConflictKind.FIRST_MEETING
@@ -240,9 +250,10 @@ def review_conflict(actions: Actions, link: Link, existing: Conflict | None, cla
                     local_id=link.local_id,
                     kind=kind,
                     clashes=clashes,
+                    remote_at=there,
                 )
             )
     elif not clashes:
         close_conflict(actions, existing)
     elif stamp_of(existing.kind, clashes) != existing.stamp:
-        actions.conflicts.append(replace(existing, clashes=clashes))
+        actions.conflicts.append(replace(existing, clashes=clashes, remote_at=there or existing.remote_at))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -154,6 +154,8 @@ class RemoteRecord:
     own; both may be absent on a regional system that does not keep them. A tombstone (``deleted``) carries
     at least the natural key; one that is ``absent`` is our own finding: the region was asked for the record by
     its id and in one complete listing, and had it neither time. ``values`` holds only the fields the region sent.
+    ``changed_at`` is when it was changed by the region's own clock, as the region wrote it: for people to read,
+    nothing is decided by it.
 
     Nobody changes one after it was made; it is not declared frozen because a frozen instance takes a
     microsecond longer to make, and a bulk page makes five such values per record (a measured path).
@@ -167,6 +169,7 @@ class RemoteRecord:
     deleted: bool = False
     client_ref: str | None = None
     absent: bool = False
+    changed_at: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,9 +85,12 @@ def apply(uow: UnitOfWork, actions: Actions, *, actor: str, cause: str) -> None:
 
 def _save_conflicts(uow: UnitOfWork, actions: Actions, link_ids: dict[LocalId, LinkId]) -> None:
     ready = []
+    edited = uow.journal.noted_at(actions.stream, [c.local_id for c in actions.conflicts])
     for conflict in actions.conflicts:
         fresh = not conflict.link_id  # about the link this page forms
-        ready.append(replace(conflict, link_id=link_ids[conflict.local_id]) if fresh else conflict)
+        link_id = link_ids[conflict.local_id] if fresh else conflict.link_id
+        local_at = edited.get(conflict.local_id, conflict.local_at)
+        ready.append(replace(conflict, link_id=link_id, local_at=local_at))
         if conflict.state is ConflictState.CONVERGED:
             # What the case held back may travel again.
             actions.dirty.setdefault(conflict.local_id, set()).update(conflict.groups - {DELETION})

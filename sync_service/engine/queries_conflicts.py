@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync_service.domain.conflicts import Conflict, FieldClash
@@ -66,10 +66,14 @@ class ChoiceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictView(ConflictRow):
-    """One case with everything a person needs to decide."""
+    """One case with everything a person needs to decide. ``school_at`` and ``gis_at``: when either side last changed
+    the record, by its own clock, where that is known; ``school_by``: who entered or imported it here."""
 
     clashes: tuple[ClashView, ...]
     choices: tuple[ChoiceView, ...]
+    school_at: str | None
+    gis_at: str | None
+    school_by: str | None = None
 
 
 def conflict_rows(db: Database, school: School, *, state: str | None = "open") -> list[ConflictRow]:
@@ -87,7 +91,11 @@ def conflict_view(db: Database, school: School, conflict_id: int) -> ConflictVie
         if case is None:
             raise NoSuchCase(f"Расхождение {conflict_id}: нет такой записи. Обновите список.")
         links, captions = _load(uow, [case])
-    return _view(school, case, links, captions)
+        student_id = captions.student_id(case.stream, case.local_id)
+        author = None
+        if case.local_at is not None and student_id is not None:
+            author = uow.audit.author(student_id, case.stream, case.local_id, case.local_at)
+    return replace(_view(school, case, links, captions), school_by=author)
 
 
 def conflict_views(db: Database, school: School, ids: Sequence[int]) -> list[ConflictView]:
@@ -105,6 +113,8 @@ def _view(
         **_row(school, case, links, captions),
         clashes=tuple(_clash(case.stream, clash, captions) for clash in case.clashes),
         choices=tuple(ChoiceView(group=c.group, side=c.side.value, values=c.values) for c in case.choices),
+        school_at=case.local_at.isoformat() if case.local_at else None,
+        gis_at=case.remote_at.isoformat() if case.remote_at else None,
     )
 
 

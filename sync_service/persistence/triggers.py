@@ -21,6 +21,7 @@ from sync_service.domain.streams import BOTH_WAYS
 from sync_service.persistence.schema import STAGING
 
 _REFUSAL = "id and school_id of a staging row must not change; delete the row and insert a new one"
+_SQLITE_NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"  # as persistence.moments writes it
 _SQLITE_MUTED = "EXISTS (SELECT 1 FROM own_writes)"
 _OPS = {"insert": "NEW", "update": "NEW", "delete": "OLD"}
 
@@ -51,8 +52,8 @@ def _sqlite_texts() -> dict[str, str]:
             name = f"journal_{stream.value}_{op}"
             texts[name] = (
                 f"CREATE TRIGGER {name} AFTER {op.upper()} ON {table.name} FOR EACH ROW WHEN {condition}"  # noqa: S608  # schema names
-                " BEGIN INSERT INTO changes (school_id, stream, local_id, op)"
-                f" VALUES ({row}.school_id, '{stream.value}', {row}.id, '{op}'); END"
+                " BEGIN INSERT INTO changes (school_id, stream, local_id, op, at)"
+                f" VALUES ({row}.school_id, '{stream.value}', {row}.id, '{op}', {_SQLITE_NOW}); END"
             )
         name = f"guard_{stream.value}"
         texts[name] = (
@@ -95,10 +96,11 @@ _FUNCTIONS = {
         """
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    INSERT INTO changes (school_id, stream, local_id, op) VALUES (OLD.school_id, TG_TABLE_NAME, OLD.id, 'delete');
+    INSERT INTO changes (school_id, stream, local_id, op, at)
+    VALUES (OLD.school_id, TG_TABLE_NAME, OLD.id, 'delete', clock_timestamp());
   ELSE
-    INSERT INTO changes (school_id, stream, local_id, op)
-    VALUES (NEW.school_id, TG_TABLE_NAME, NEW.id, lower(TG_OP));
+    INSERT INTO changes (school_id, stream, local_id, op, at)
+    VALUES (NEW.school_id, TG_TABLE_NAME, NEW.id, lower(TG_OP), clock_timestamp());
   END IF;
   RETURN NULL;
 END

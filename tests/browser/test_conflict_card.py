@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
 from tests.browser.conftest import signed_in
-from tests.browser.site import Site, errors_on
+from tests.browser.site import SCHOOL, Site, errors_on
 
 
 def test_a_conflict_is_decided_with_three_keys_and_taken_back(desk: Page, school_page: Site) -> None:
@@ -28,6 +34,32 @@ def test_a_conflict_is_decided_with_three_keys_and_taken_back(desk: Page, school
     desk.keyboard.press("u")
     expect(desk.get_by_role("status")).to_contain_text("отменяется")
     assert errors == []
+
+
+def test_the_card_says_when_and_by_whom_each_side_was_changed(school_page: Site) -> None:
+    """In the school's zone; a side of which nothing is known says nothing."""
+    case = school_page.clash()
+    client = school_page.sign_in(Role.SECRETARY)
+    path = f"/s/{SCHOOL}/conflicts/{case}"
+    with school_page.world.db.read(school_page.world.school.school_id) as uow:
+        (opened,) = uow.conflicts.cases()
+    assert opened.local_at is not None, "the journal knew it"
+    assert opened.remote_at is None, "this region does not tell"
+    there = opened.local_at + timedelta(hours=1)
+    with school_page.world.db.write(school_page.world.school.school_id) as uow:
+        uow.conflicts.save([replace(opened, remote_at=there)])
+        item = AuditItem(stream=Stream.STUDENTS, act=Act.ENTER, local_id=opened.local_id, student_id=opened.local_id)
+        uow.audit.append([AuditEntry(act="enter", actor="secretary1", cause="movements:arrival", items=(item,))])
+        uow.commit()
+    said = school_page.world.rows("audit")[-1]["at"]
+    with school_page.world.db.write(school_page.world.school.school_id) as uow:
+        uow.conflicts.save([replace(opened, local_at=datetime.fromisoformat(str(said)), remote_at=there)])
+        uow.commit()
+    (why,) = re.findall(r'<p class="why">(.*?)</p>', client.get(path).text, re.DOTALL)
+    zone = ZoneInfo(school_page.world.school.zone)
+    text = " ".join(re.sub(r"<[^>]+>", " ", why).split())
+    assert "Secretary А. В." in text
+    assert f"{there.astimezone(zone):%H:%M}" in text
 
 
 def test_a_decision_on_old_values_is_refused_with_the_fresh_ones(desk: Page, school_page: Site) -> None:

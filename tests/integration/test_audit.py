@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
@@ -117,3 +119,21 @@ def test_equal_values_have_different_digests(database: SchoolDatabase) -> None:
         unit.commit()
     first, second = (bytes(row["digest"]) for row in database.sql("SELECT digest FROM audit_items"))
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("seconds", "who"),
+    [(0, "petrova"), (-30, "petrova"), (-3600, None), (1, None)],
+    ids=["then", "soon", "old", "later"],
+)
+def test_the_author_of_a_change_is_who_wrote_in_its_transaction(
+    database: SchoolDatabase, seconds: int, who: str | None
+) -> None:
+    """An edit behind the journal's entry, or long before it, is another program's."""
+    item = AuditItem(stream=Stream.STUDENTS, act=Act.ENTER, local_id=LocalId(7), student_id=7)
+    append(database, AuditEntry(act="enter", actor="petrova", cause="movements:arrival", items=(item,)), entry(7))
+    at = database.sql("SELECT at FROM audit ORDER BY seq")[0]["at"]
+    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at) + timedelta(seconds=seconds)
+    with database.database.read(database.school) as unit:
+        assert unit.audit.author(7, Stream.STUDENTS, LocalId(7), moment) == who
+        assert unit.audit.author(8, Stream.STUDENTS, LocalId(7), moment) is None

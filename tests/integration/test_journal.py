@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +31,24 @@ def changed(*ids: int) -> list[LocalChange]:
 
 def removed(*ids: int) -> list[LocalChange]:
     return [LocalChange(local_id=LocalId(i), deleted=True) for i in ids]
+
+
+def test_the_newest_change_of_a_row_has_its_moment(database: SchoolDatabase) -> None:
+    """By the clock of the database; once it is claimed, or was noted by a comparison, nothing is known."""
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    row = LocalId(foreign_mark(database))
+    with database.database.read(database.school) as unit:
+        first = unit.journal.noted_at(Stream.MARKS, [row])[row]
+    database.sql("UPDATE marks SET value = '4'")
+    with database.database.read(database.school) as unit:
+        second = unit.journal.noted_at(Stream.MARKS, [row, LocalId(row + 1)])
+        assert unit.journal.noted_at(Stream.STUDENTS, [row]) == {}
+    assert begun <= first <= second.pop(row) <= datetime.now(UTC) + timedelta(seconds=1)
+    assert second == {}
+    claimed(database, Stream.MARKS)
+    with database.database.write(database.school) as unit:
+        unit.journal.note(Stream.MARKS, [row])
+        assert unit.journal.noted_at(Stream.MARKS, [row]) == {}
 
 
 def foreign_mark(at: SchoolDatabase, value: str = "5") -> int:

@@ -46,6 +46,11 @@ class AuditStore(Protocol):
         values have been erased."""
         ...
 
+    def author(self, student_id: int, stream: Stream, local_id: LocalId, at: datetime) -> str | None:
+        """Who entered or imported this record of a pupil in the transaction that changed it at ``at``; None when
+        another program did, or nobody knows."""
+        ...
+
     def verify(self) -> str | None:
         """None when the chain holds; else what is broken, by sequence number."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sync_service.domain.links import Link, LinkChange, LinkId, LocalId, NewLink, RemoteId
@@ -177,6 +178,11 @@ class Journal(Protocol):
 
     def claim(self, stream: Stream, limit: int) -> list[LocalChange]:
         """Up to ``limit`` journal rows, oldest first, one LocalChange per record; they are gone on commit."""
+        ...
+
+    def noted_at(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, datetime]:
+        """When the newest change of these rows was made, by the clock of the database; only what is still in the
+        journal."""
         ...
 
     def edited(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:

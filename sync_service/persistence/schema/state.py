@@ -59,6 +59,7 @@ changes = Table(
     text("stream"),
     number("local_id"),
     text("op"),
+    moment("at", null=True),  # by the clock of the database; null for what the comparison noted
 )
 index("ix_changes_claim", changes, "school_id", "stream", "id")
 
@@ -127,6 +128,8 @@ conflicts = Table(
     moment("opened_at"),
     moment("decided_at", null=True),
     text("decided_by", null=True),
+    moment("local_at", null=True),
+    moment("remote_at", null=True),
     sqlite_autoincrement=True,
 )
 UNDECIDED = "state IN ('open', 'undoing')"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -45,6 +46,13 @@ _LINKED = (
     "SELECT i.payload FROM audit_items AS i WHERE i.school_id = ? AND i.stream = ? AND i.local_id = ?"
     " AND i.act = 'link' AND i.stream IN ('students', 'guardians') ORDER BY i.id DESC LIMIT 1"
 )
+_AUTHOR = (
+    "SELECT t.actor, t.at FROM audit_items AS i JOIN audit AS t ON t.id = i.entry_id"
+    " WHERE i.school_id = ? AND i.student_id = ? AND i.stream = ? AND i.local_id = ? AND i.act IN ('import', 'enter')"
+    " ORDER BY i.id DESC LIMIT 1"
+)
+# The journal has the moment of the commit, the change that of its statement; a later edit lies behind both.
+_ONE_TRANSACTION = timedelta(minutes=5)
 _OF_STUDENTS = (
     "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
     " WHERE t.school_id = ? AND t.student_id {ints} AND t.salt IS NOT NULL ORDER BY t.id {lock}"
@@ -162,6 +170,12 @@ class Audit:
             before: Values | None = None if payload is None else load(bytes(payload).decode())[2]
             return before or {}
         return {}
+
+    def author(self, student_id: int, stream: Stream, local_id: LocalId, at: datetime) -> str | None:
+        for actor, written in self._tx.query(_AUTHOR, self._tx.school, student_id, stream.value, local_id):
+            if timedelta(0) <= moment(written) - at <= _ONE_TRANSACTION:
+                return str(actor)
+        return None
 
     def page(
         self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None

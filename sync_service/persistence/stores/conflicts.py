@@ -18,7 +18,8 @@ from sync_service.persistence.transactions import Transaction
 
 _CASES = (
     "SELECT t.id, t.stream, t.link_id, t.local_id, t.kind, t.clashes, t.state, t.opened_at, t.decided_at,"
-    " t.decided_by, t.choices FROM conflicts AS t WHERE t.school_id = ? {conditions} ORDER BY t.id {limit} {lock}"
+    " t.decided_by, t.choices, t.local_at, t.remote_at FROM conflicts AS t WHERE t.school_id = ? {conditions}"
+    " ORDER BY t.id {limit} {lock}"
 )
 _COUNTS = "SELECT stream, count(*) FROM conflicts WHERE school_id = ? AND state = 'open' GROUP BY stream"
 _OPEN = (
@@ -33,7 +34,18 @@ _SHELVES = {  # the day and the role each of them is seen on and by
     Shelf.PASSED: ("AND coalesce(m.postponed_until, '') <= ? AND m.passed_to IS NOT NULL", 0),
     Shelf.LATER: ("AND m.postponed_until > ?", 0),
 }
-_CHANGING = ("link_id", "kind", "clashes", "state", "opened_at", "decided_at", "decided_by", "choices")
+_CHANGING = (
+    "link_id",
+    "kind",
+    "clashes",
+    "state",
+    "opened_at",
+    "decided_at",
+    "decided_by",
+    "choices",
+    "local_at",
+    "remote_at",
+)
 
 
 def _clash(clash: FieldClash) -> list[Any]:
@@ -49,7 +61,7 @@ def _clash(clash: FieldClash) -> list[Any]:
 
 
 def _conflict(row: Sequence[Any]) -> Conflict:
-    conflict_id, stream, link_id, local_id, kind, clashes, case_state, opened, decided, by, choices = row
+    conflict_id, stream, link_id, local_id, kind, clashes, case_state, opened, decided, by, choices, here, there = row
     return Conflict(
         conflict_id=conflict_id,
         stream=Stream(stream),
@@ -73,6 +85,8 @@ def _conflict(row: Sequence[Any]) -> Conflict:
         decided_at=moment_or_none(decided),
         decided_by=by,
         choices=tuple(Choice(group=group, side=Side(side), values=values) for group, side, values in load(choices)),
+        local_at=moment_or_none(here),
+        remote_at=moment_or_none(there),
     )
 
 
@@ -108,6 +122,8 @@ class Conflicts:
                 stamp_or_none(case.decided_at),
                 case.decided_by,
                 dump([[choice.group, choice.side.value, choice.values] for choice in case.choices]),
+                stamp_or_none(case.local_at),
+                stamp_or_none(case.remote_at),
             )
             if case.conflict_id:
                 known.append((case.conflict_id, *changing))

@@ -35,12 +35,20 @@ _REPLACE = (
 
 def _record_json(record: RemoteRecord) -> str:
     return dump(
-        [record.values, record.version, record.change_version, record.deleted, record.client_ref, record.absent]
+        [
+            record.values,
+            record.version,
+            record.change_version,
+            record.deleted,
+            record.client_ref,
+            record.absent,
+            record.changed_at,
+        ]
     )
 
 
 def _record(stream: Stream, remote_id: RemoteId, text: str) -> RemoteRecord:
-    values, version, change_version, deleted, client_ref, absent = load(text)
+    values, version, change_version, deleted, client_ref, absent, *later = load(text)
     return RemoteRecord(
         stream=stream,
         remote_id=remote_id,
@@ -50,6 +58,7 @@ def _record(stream: Stream, remote_id: RemoteId, text: str) -> RemoteRecord:
         deleted=deleted,
         client_ref=client_ref,
         absent=absent,
+        changed_at=later[0] if later else None,  # a record parked by an earlier version has none
     )
 
 

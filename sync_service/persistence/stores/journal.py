@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.stores import LocalChange
+from sync_service.persistence.moments import moment
 from sync_service.persistence.schema import state
 from sync_service.persistence.stores import unnoticed
 from sync_service.persistence.transactions import Transaction
@@ -18,6 +20,12 @@ _CLAIM = (
 )
 _EXISTING = "SELECT t.id FROM {table} AS t WHERE t.school_id = ? AND t.id {ints}"
 _PENDING = "SELECT stream, count(*) FROM changes WHERE school_id = ? GROUP BY stream"
+
+
+_NOTED_AT = (
+    "SELECT t.local_id, max(t.at) FROM changes AS t WHERE t.school_id = ? AND t.stream = ? AND t.local_id {ints}"
+    " AND t.at IS NOT NULL GROUP BY t.local_id"
+)
 
 
 class ChangeJournal:
@@ -34,6 +42,11 @@ class ChangeJournal:
         # What is there now decides, not the last operation noted: an id inserted anew after a deletion exists.
         existing = {i for (i,) in self._tx.query(_EXISTING, self._tx.school, records, table=stream.value)}
         return [LocalChange(local_id=LocalId(i), deleted=i not in existing) for i in records]
+
+    def noted_at(self, stream: Stream, local_ids: Iterable[LocalId]) -> dict[LocalId, datetime]:
+        wanted = list(local_ids)
+        rows = self._tx.query(_NOTED_AT, self._tx.school, stream.value, wanted) if wanted else ()
+        return {LocalId(local_id): moment(at) for local_id, at in rows}
 
     def edited(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
         return unnoticed.edited(self._tx, stream, after=after, limit=limit)
