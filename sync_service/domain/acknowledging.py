@@ -21,7 +21,7 @@ from sync_service.domain.actions import (
 )
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, reopened
-from sync_service.domain.deletions import deletion_clashes
+from sync_service.domain.deletions import ask_about_deletion, deletion_clashes
 from sync_service.domain.linked import base_before, form_link, review_conflict
 from sync_service.domain.links import (
     EMPTY,
@@ -93,10 +93,14 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
     base = acknowledged_base(page.policy, EMPTY, sent, stored if ack.direct else sent, created=True)
     _note_near_misses(actions, ack)
     undone = page.taken_back.get(ack.item.local_id)
-    if undone is not None and ack.item.local_id not in page.rows:
-        _deleted_here_again(actions, page, ack, undone, base)
-        return
-    if undone is not None:
+    if ack.item.local_id not in page.rows:
+        if undone is not None:
+            _link_and_ask(actions, page, ack, base_before(base, undone), dict(base.remote), undone)
+            return
+        if _changed_since(page.policy, ack, base):
+            _link_and_ask(actions, page, ack, base, stored, None)
+            return
+    elif undone is not None:
         close_conflict(actions, undone)  # the row is back as well
     row = page.rows.get(ack.item.local_id, sent)
     form_link(
@@ -110,12 +114,21 @@ def _acknowledge_create(actions: Actions, page: AckPage, ack: Acknowledged) -> N
     )
 
 
-def _deleted_here_again(
-    actions: Actions, page: AckPage, ack: Acknowledged, undone: Conflict, agreed: Snapshot
+def _changed_since(policy: StreamPolicy, ack: Acknowledged, base: Snapshot) -> bool:
+    """Whether the region has changed a record behind our write, before the write was read back."""
+    if ack.direct or ack.stored is None:
+        return False
+    changed = merge(policy, base, base.local, {**base.remote, **ack.stored})
+    return bool(changed.pull or changed.clashes)
+
+
+def _link_and_ask(
+    actions: Actions, page: AckPage, ack: Acknowledged, base: Snapshot, stored: Values, undone: Conflict | None
 ) -> None:
-    """The region has back what a decision deleted there: the question is open again, about the new record."""
-    base = base_before(agreed, undone)
-    surviving = {name: agreed.remote.get(name) for name in page.policy.by_field}
+    """The region has a new record whose row is gone here: the one that an undone decision brought back, or one that
+    was edited there before anybody here had seen it. What stays is a person's question."""
+    surviving = {name: stored.get(name) for name in page.policy.by_field}
+    clashes = deletion_clashes(base, surviving, ConflictKind.DELETED_IN_SCHOOL)
     actions.new_links.append(
         NewLink(
             local_id=ack.item.local_id,
@@ -123,12 +136,22 @@ def _deleted_here_again(
             base=base,
             version=ack.version,
             change_version=ack.change_version,
-            evidence="undo",
+            evidence=ack.evidence if undone is None else "undo",
             previous_id=page.former.get(ack.item.local_id),
         )
     )
-    clashes = deletion_clashes(base, surviving, ConflictKind.DELETED_IN_SCHOOL)
-    actions.conflicts.append(replace(reopened(undone, clashes), link_id=LinkId(0)))
+    if undone is None:
+        case = Conflict(
+            conflict_id=0,
+            stream=page.stream,
+            link_id=LinkId(0),
+            local_id=ack.item.local_id,
+            kind=ConflictKind.DELETED_IN_SCHOOL,
+            clashes=clashes,
+        )
+    else:
+        case = replace(reopened(undone, clashes), link_id=LinkId(0))
+    actions.conflicts.append(case)
     actions.audit.append(audit_item(page.stream, Act.LINK, ack.item.local_id, ack.remote_id, surviving, base))
 
 
@@ -141,6 +164,9 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
     undoing = conflict is not None and conflict.state is ConflictState.UNDOING
     if conflict is not None and undoing:
         base = base_before(base, conflict)
+    elif link.local_id not in page.rows and _changed_since(page.policy, ack, base):
+        _ask_about_changed(actions, page, ack, link, base, conflict)
+        return
     row = page.rows.get(link.local_id, base.local)
     merged = merge(page.policy, base, row, stored)
     if merged.pull:
@@ -170,6 +196,19 @@ def _acknowledge_update(actions: Actions, page: AckPage, ack: Acknowledged, link
             before={n: row.get(n) for n in merged.pull} or None,
         )
     )
+
+
+def _ask_about_changed(
+    actions: Actions, page: AckPage, ack: Acknowledged, link: Link, base: Snapshot, conflict: Conflict | None
+) -> None:
+    """The row is gone here, and the region has edited the record behind the update that nobody saw the answer of."""
+    actions.link_changes.append(
+        LinkChange(link_id=link.link_id, version=ack.version, change_version=ack.change_version, base=base)
+    )
+    surviving = {**base.remote, **(ack.stored or {})}
+    ask_about_deletion(actions, replace(link, base=base), surviving, conflict, ConflictKind.DELETED_IN_SCHOOL)
+    moved = moved_part(link.base, base)
+    actions.audit.append(audit_item(page.stream, Act.ACK, link.local_id, link.remote_id, base.local, moved))
 
 
 def _note_near_misses(actions: Actions, ack: Acknowledged) -> None:

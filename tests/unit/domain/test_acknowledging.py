@@ -132,6 +132,18 @@ def test_the_answer_to_a_row_that_is_gone_neither_revives_nor_queues_it() -> Non
     assert still(actions)
 
 
+def test_an_update_edited_behind_and_deleted_here_before_the_read_back_is_a_question() -> None:
+    """The base is what was sent; what the region holds besides is in the case."""
+    actions = planned(
+        ack({"value": "5", "weight": 1}, stored={**MARK, "value": "5", "comment": "к"}, direct=False), row=None
+    )
+    assert base_of(actions) == Snapshot.agreed({**MARK, "value": "5"})
+    (case,) = actions.conflicts
+    assert case.kind is ConflictKind.DELETED_IN_SCHOOL
+    assert [(c.field, c.remote) for c in case.clashes[1:]] == [("comment", "к")]
+    assert not (actions.updates or actions.dirty)
+
+
 @pytest.mark.parametrize("kind", [ConflictKind.DELETED_IN_SCHOOL, ConflictKind.DELETED_IN_REGION])
 def test_an_edit_that_arrived_does_not_answer_a_question_about_a_deletion(kind: ConflictKind) -> None:
     conflict = case(LINK, Stream.MARKS, (), kind=kind)
@@ -240,6 +252,22 @@ def test_a_create_that_was_read_back_after_an_edit_there_takes_the_edit() -> Non
     actions = planned(ack(MARK, op="create", stored={**MARK, "value": "5"}, direct=False), links=())
     assert actions.updates == [(1, {"value": "5"})]
     assert actions.dirty == {}
+
+
+def test_a_create_edited_there_and_deleted_here_before_the_read_back_is_a_question() -> None:
+    """Nobody here has seen the edit: the deletion does not travel over it."""
+    actions = planned(ack(MARK, op="create", stored={**MARK, "value": "5"}, direct=False), row=None, links=())
+    (case,) = actions.conflicts
+    assert (case.kind, case.link_id) == (ConflictKind.DELETED_IN_SCHOOL, 0)
+    assert [(c.field, c.base_remote, c.remote) for c in case.clashes[1:]] == [("value", "4", "5")]
+    assert actions.new_links[0].base == Snapshot.agreed(MARK)
+    assert not (actions.updates or actions.dirty)
+
+
+def test_a_create_deleted_here_before_the_read_back_and_untouched_there_is_no_question() -> None:
+    actions = planned(ack(MARK, op="create", stored=MARK, direct=False), row=None, links=())
+    assert actions.new_links[0].base == Snapshot.agreed(MARK)
+    assert still(actions)
 
 
 def test_a_create_changed_on_both_sides_before_the_read_back_is_a_case() -> None:
