@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sync_service.domain.actions import DELETION, student_of
+from sync_service.domain.actions import DELETION, audit_item, student_of
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.capturing import last_seen
 from sync_service.domain.conflicts import ConflictState
@@ -80,7 +80,7 @@ def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> 
     uow.links.update([_closed(link)])
     uow.inbox.park([Parked(record=record, reason="inventory")])
     for found in children:
-        _recall(uow, found)
+        _recall(desk, uow, found, f"unlink:{stream.value}:{local_id}")
         ours = [*found.matched, *found.sent]
         uow.outbox.enqueue(found.stream, dict.fromkeys(ours, tuple(desk.policies[found.stream].groups)))
     uow.matches.save(
@@ -188,14 +188,20 @@ def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, ca
     journal(uow, desk, Act.MATCH, cause, stream=found.stream, items=items, note="separated")
 
 
-def _recall(uow: UnitOfWork, found: _Children) -> None:
+def _recall(desk: Desk, uow: UnitOfWork, found: _Children, cause: str) -> None:
     """Records sent from rows of the card are deleted in the region. Their links go over to an id without a row:
-    to the engine they are records that were deleted here, while the rows begin anew."""
+    to the engine they are records that were deleted here, while the rows begin anew. The journal tells their base
+    under that id, for a discarded deletion brings the row back there."""
     if not found.sent:
         return
     copies = uow.staging.insert(found.stream, _raw(uow, found))
     uow.staging.delete(found.stream, copies)
-    uow.links.move({found.links[local_id].link_id: copy for local_id, copy in zip(found.sent, copies, strict=True)})
+    moved = [(found.links[local_id], copy) for local_id, copy in zip(found.sent, copies, strict=True)]
+    uow.links.move({link.link_id: copy for link, copy in moved})
+    items = tuple(
+        audit_item(found.stream, Act.LINK, copy, link.remote_id, link.base.local, link.base) for link, copy in moved
+    )
+    journal(uow, desk, Act.MATCH, cause, stream=found.stream, items=items, note="recalled")
     entries = uow.outbox.by_local(found.stream, found.sent)
     uow.outbox.remove([entry.entry_id for entry in entries.values()])
     uow.outbox.enqueue(found.stream, dict.fromkeys(copies, (DELETION,)))

@@ -141,7 +141,8 @@ def test_an_update_edited_behind_and_deleted_here_before_the_read_back_is_a_ques
     (case,) = actions.conflicts
     assert case.kind is ConflictKind.DELETED_IN_SCHOOL
     assert [(c.field, c.remote) for c in case.clashes[1:]] == [("comment", "к")]
-    assert not (actions.updates or actions.dirty)
+    assert actions.updates == []
+    assert actions.dirty == {}
 
 
 @pytest.mark.parametrize("kind", [ConflictKind.DELETED_IN_SCHOOL, ConflictKind.DELETED_IN_REGION])
@@ -261,7 +262,8 @@ def test_a_create_edited_there_and_deleted_here_before_the_read_back_is_a_questi
     assert (case.kind, case.link_id) == (ConflictKind.DELETED_IN_SCHOOL, 0)
     assert [(c.field, c.base_remote, c.remote) for c in case.clashes[1:]] == [("value", "4", "5")]
     assert actions.new_links[0].base == Snapshot.agreed(MARK)
-    assert not (actions.updates or actions.dirty)
+    assert actions.updates == []
+    assert actions.dirty == {}
 
 
 def test_a_create_deleted_here_before_the_read_back_and_untouched_there_is_no_question() -> None:

@@ -10,6 +10,7 @@ from sync_service.domain.links import LocalId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_holds, decide_matches
+from tests.simulation.replay import journal_problems
 from tests.unit.engine.test_stale_decisions import a_mark, live_links
 from tests.unit.engine.world import PUPIL, World, furnish
 
@@ -72,6 +73,24 @@ def test_a_mark_sent_for_the_card_is_taken_back_from_the_other_pupil(world: Worl
     assert sorted(mark["value"] for mark in world.rows("marks") if mark["student_id"] == card) == ["4", "5"]
     assert row in [mark["id"] for mark in world.rows("marks")]
     assert {(entry["local_id"], entry["waits_for"]) for entry in world.rows("outbox")} >= {(row, f"students:{card}")}
+
+
+def test_a_recalled_mark_whose_deletion_is_discarded_has_its_base_in_the_journal(world: World) -> None:
+    """The row comes back under the id its link went over to; the journal tells what was agreed about it."""
+    case, card = confirmed(world)
+    lesson = world.rows("lessons")[1]["id"]
+    world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    for _ in range(2):
+        world.sync()
+    world.limits = Limits(deletes=Limit(0, 0.0))
+    decide_matches.undo(world.desk(), case)
+    assert world.sync().status is RunStatus.HELD
+    before = {mark["id"] for mark in world.rows("marks")}
+    decide_holds.discard(world.desk(), world.rows("holds")[-1]["id"])
+    world.sync()
+    (back,) = {mark["id"] for mark in world.rows("marks")} - before
+    assert back in live_links(world, Stream.MARKS)
+    assert list(journal_problems(world)) == []
 
 
 def test_an_absence_the_region_had_entered_before_ours_is_not_taken_from_it(world: World) -> None:
