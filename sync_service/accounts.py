@@ -112,6 +112,10 @@ class Accounts:
     def everybody(self) -> list[Person]:
         return self._store.all()
 
+    def names(self) -> dict[str, str]:
+        """Login → name; who decided at the command line may have no account."""
+        return {person.login: person.name for person in self.everybody()}
+
     def is_empty(self) -> bool:
         return self._store.count() == 0
 

@@ -171,6 +171,7 @@ class Service:
             actor=actor,
             remote=self.remote(school),
             fingerprints=self.fingerprints,
+            name_of=lambda login: self.accounts.names().get(login, login),
         )
 
     # Work

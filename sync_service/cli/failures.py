@@ -144,7 +144,7 @@ def of_report(report: RunReport, *, open_questions: bool = False) -> str:
     """What a run came to, in one sentence with the next step; ``open_questions``: a person has to decide."""
     match report.status:
         case RunStatus.SUCCEEDED if open_questions or any(entry.waiting for entry in report.streams.values()):
-            return "Обмен завершён. Согласовано ещё не всё, что ждёт: ecp-sync status."
+            return "Сверка завершена. Согласовано ещё не всё, что ждёт: ecp-sync status."
         case RunStatus.SUCCEEDED:
             return "Всё сверено."
         case RunStatus.COMPLETED_WITH_ERRORS:

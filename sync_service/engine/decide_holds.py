@@ -29,7 +29,7 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
     Raises DecisionError (``stale``) when ``digest`` is given and the set is another one by now.
     """
     with desk.db.write(desk.school.school_id) as uow:
-        case = _undecided(uow, hold_id)
+        case = _undecided(desk, uow, hold_id)
         if digest is not None and digest != case.digest:
             raise DecisionError(
                 f"Задержание {hold_id}: состав изменился, пока вы решали. Посмотрите: holds show {hold_id}.",
@@ -44,8 +44,9 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
             uow.commit()
             return decided
         if case.needs_second and case.first_by == desk.actor:
+            me = desk.name_of(desk.actor)
             raise DecisionError(
-                f"Задержание {hold_id}: удаление подтверждает второй человек, не {desk.actor}. Пусть решит другой."
+                f"Задержание {hold_id}: удаление подтверждает второй человек, не {me}. Пусть решит другой."
             )
         items = _standing_items(uow, case)
         decided = replace(
@@ -63,7 +64,7 @@ def discard(desk: Desk, hold_id: int) -> Hold:
     """The change is not wanted. On the way to the region: deleted rows come back, changed ones stay but are not sent
     until they change again. On the way to the school: nothing is done here until the region changes it again."""
     with desk.db.write(desk.school.school_id) as uow:
-        case = _undecided(uow, hold_id)
+        case = _undecided(desk, uow, hold_id)
         items = _standing_items(uow, case)
         if case.way is Way.PUSH:
             discard_push(desk, uow, case, items)
@@ -81,7 +82,7 @@ def recheck(desk: Desk, hold_id: int) -> Hold:
     """Read every record of the hold from its source again; what is left of the change is judged afresh with the
     next run. Raises what the look-up raises; nothing has changed then."""
     with desk.db.read(desk.school.school_id) as uow:
-        case = _undecided(uow, hold_id)
+        case = _undecided(desk, uow, hold_id)
         place = uow.cursors.get(case.stream)
         ids = [parked.record.remote_id for parked in parked_of(uow, case)]
     found = None
@@ -90,9 +91,9 @@ def recheck(desk: Desk, hold_id: int) -> Hold:
             raise DecisionError("Для проверки нужна связь с ГИС: повторите, когда она настроена.")
         found = desk.remote.get(case.stream, ids)
     with desk.db.write(desk.school.school_id) as uow:
-        case = _undecided(uow, hold_id)
+        case = _undecided(desk, uow, hold_id)
         if uow.cursors.get(case.stream) != place:
-            raise DecisionError("Идёт обмен с ГИС. Повторите через минуту.", stale=True)
+            raise DecisionError("Идёт сверка с ГИС. Повторите через минуту.", stale=True)
         items = _standing_items(uow, case)
         decided = replace(case, state=HoldState.SUPERSEDED, decided_by=desk.actor, decided_at=desk.now())
         uow.holds.save([decided])
@@ -155,12 +156,12 @@ def undo(desk: Desk, hold_id: int) -> Hold:
 # --- what the decisions share ------------------------------------------------------------------------------------
 
 
-def _undecided(uow: UnitOfWork, hold_id: int) -> Hold:
+def _undecided(desk: Desk, uow: UnitOfWork, hold_id: int) -> Hold:
     case = uow.holds.get(hold_id)
     if case is None:
         raise not_found("Задержание", hold_id)
     if case.state not in UNDECIDED:
-        who = f" ({case.decided_by})" if case.decided_by else ""
+        who = desk.said(case.decided_by, case.decided_at)
         raise DecisionError(f"Задержание {hold_id}: уже решено{who} или отпало. Обновите список.", stale=True)
     return case
 

@@ -26,7 +26,7 @@ def confirm(desk: Desk, case_id: int, local_id: LocalId) -> None:
     Raises DecisionError (``stale``) when key fields have changed since the question was put.
     """
     with desk.db.write(desk.school.school_id) as uow:
-        case = _open_case(uow, case_id)
+        case = _open_case(desk, uow, case_id)
         if local_id not in {c.local_id for c in case.candidates}:
             raise DecisionError(f"Двойники {case_id}: карточки {local_id} нет среди кандидатов.")
         if case.remote_id.startswith(PERSON_PREFIX):
@@ -40,7 +40,7 @@ def confirm(desk: Desk, case_id: int, local_id: LocalId) -> None:
 def reject(desk: Desk, case_id: int) -> None:
     """«Другой ребёнок»: remembered for every candidate until a key field changes; the record goes its way."""
     with desk.db.write(desk.school.school_id) as uow:
-        case = _open_case(uow, case_id)
+        case = _open_case(desk, uow, case_id)
         rows = canonical(
             desk.normalise, case.stream, uow.staging.rows(case.stream, [c.local_id for c in case.candidates])
         )
@@ -113,12 +113,15 @@ def unlink(desk: Desk, stream: Stream, local_id: LocalId) -> None:
         uow.commit()
 
 
-def _open_case(uow: UnitOfWork, case_id: int) -> MatchCase:
+def _open_case(desk: Desk, uow: UnitOfWork, case_id: int) -> MatchCase:
     case = uow.matches.get(case_id)
     if case is None:
         raise not_found("Двойники", case_id)
     if case.state is not MatchState.OPEN:
-        raise DecisionError(f"Двойники {case_id}: уже решено ({case.decided_by}). Обновите список.", stale=True)
+        raise DecisionError(
+            f"Двойники {case_id}: уже решено{desk.said(case.decided_by, case.decided_at)}. Обновите список.",
+            stale=True,
+        )
     return case
 
 

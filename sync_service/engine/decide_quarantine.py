@@ -53,7 +53,7 @@ def _read_again(desk: Desk, stream: Stream, items: Sequence[QuarantineItem]) -> 
     found = desk.remote.get(stream, ids)
     with desk.db.write(desk.school.school_id) as uow:
         if uow.cursors.get(stream) != place:  # what was read may be older than what a run has applied since
-            raise DecisionError("Идёт обмен с ГИС. Повторите через минуту.", stale=True)
+            raise DecisionError("Идёт сверка с ГИС. Повторите через минуту.", stale=True)
         actions = plan_again(uow, desk.policies, desk.normalise, stream, items, found)
         mapping = desk.fingerprints.get(stream)
         actions.quarantine = [replace(item, fingerprint=mapping) for item in actions.quarantine]
@@ -107,7 +107,7 @@ def _decide(
         items = [_get(uow, item_id) for item_id in item_ids]
         for item in items:
             if (item.discarded_at is not None) is not wanted:
-                state = "не отложена" if wanted else f"уже отложена ({item.discarded_by})"
+                state = "не отложена" if wanted else f"уже отложена{desk.said(item.discarded_by, item.discarded_at)}"
                 raise DecisionError(f"Карантин {item.item_id}: запись {state}. Обновите список.", stale=True)
         carry_out(uow, items)
         for item in items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sync_service.domain.errors import DecisionError, NoSuchCase
 from sync_service.domain.links import LocalId
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.streams import Stream
+from sync_service.engine import queries_words as words
 from sync_service.engine.context import Normalise, School
 from sync_service.engine.ports import Clock, RemoteSystem
 from sync_service.engine.stores import Database, UnitOfWork
@@ -18,7 +19,8 @@ from sync_service.engine.stores import Database, UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Where decisions are made: one school, one named person. ``actor`` is a login or the name after ``--as``."""
+    """Where decisions are made: one school, one named person. ``actor`` is a login or the name after ``--as``;
+    ``name_of`` tells the person's name of such a login."""
 
     school: School
     db: Database
@@ -28,9 +30,16 @@ class Desk:
     actor: str
     remote: RemoteSystem | None = None
     fingerprints: Mapping[Stream, str] = field(default_factory=dict)  # of the mapping tables
+    name_of: Callable[[str], str] = str
 
     def now(self) -> datetime:
         return self.clock.now()
+
+    def said(self, by: str | None, at: datetime | None) -> str:
+        """« (Петрова А. В., 03.02.2026 16:40)» in the school's zone; nothing for what nobody decided."""
+        if by is None or at is None:
+            return ""
+        return f" ({self.name_of(by)}, {words.moment_of(at.isoformat(), self.school.zone)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

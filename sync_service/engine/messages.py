@@ -101,7 +101,7 @@ def needs_login(since: str) -> Notification:
         key=f"alert:login:{since}",
         role=Role.ADMIN,
         subject="Нужен вход в ГИС",
-        text="ГИС больше не принимает ключ школы, обмен стоит. Получите новый ключ и введите его на странице"
+        text="ГИС больше не принимает ключ школы, сверка стоит. Получите новый ключ и введите его на странице"
         " «Подключение» или командой ecp-sync connection login.",
         severity="warning",
     )
@@ -125,7 +125,7 @@ def long_silence(streams: Sequence[Stream], hours: int, since: str) -> Notificat
     return Notification(
         key=f"alert:silence:{since}",
         role=Role.ADMIN,
-        subject="Давно нет удачного обмена",
-        text=f"Больше {hours} ч. не было удачного обмена: {which}. Что мешает: ecp-sync status и ecp-sync doctor.",
+        subject="Давно нет удачной сверки",
+        text=f"Больше {hours} ч. не было удачной сверки: {which}. Что мешает: ecp-sync status и ecp-sync doctor.",
         severity="warning",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -90,10 +91,11 @@ def hold_title(row: HoldRow) -> str:
     return f"{row.records} {what} в {_IN[row.stream]}{field}"
 
 
-def hold_detail(row: HoldRow) -> str:
-    """«Удалений больше обычного. Ничего не удалено, пока вы не проверите.»"""
-    if row.state == HoldState.SECONDING:
-        return f"Первое слово: {row.first_by}. Должен подтвердить второй человек. {_UNTOUCHED[row.operation]}."
+def hold_detail(row: HoldRow, names: Mapping[str, str]) -> str:
+    """«Удалений больше обычного. Ничего не удалено, пока вы не проверите.» ``names``: login → name."""
+    if row.state == HoldState.SECONDING and row.first_by:
+        first = names.get(row.first_by, row.first_by)
+        return f"Первое слово: {first}. Должен подтвердить второй человек. {_UNTOUCHED[row.operation]}."
     return f"{_MANY[row.operation]} больше обычного. {_UNTOUCHED[row.operation]}, пока вы не проверите."
 
 

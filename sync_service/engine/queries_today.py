@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -45,8 +46,10 @@ class InboxItem:
     passed: SetAside | None = None
 
 
-def inbox(db: Database, school: School, today: date, role: Role) -> list[InboxItem]:
-    """Open cases of all queues that wait for the people of ``role``, oldest first."""
+def inbox(
+    db: Database, school: School, today: date, role: Role, *, names: Mapping[str, str] | None = None
+) -> list[InboxItem]:
+    """Open cases of all queues that wait for the people of ``role``, oldest first. ``names``: login → name."""
     holidays = school_holidays(db, school, today)
     zone = ZoneInfo(school.zone)
 
@@ -68,7 +71,7 @@ def inbox(db: Database, school: School, today: date, role: Role) -> list[InboxIt
         for row in release_rows(db, school, today)[:MOST_ITEMS]
         if row.state in _AWAITED
     ]
-    items += [_hold(row, *aged(row.opened_at)) for row in hold_rows(db, school)[:MOST_ITEMS]]
+    items += [_hold(row, names or {}, *aged(row.opened_at)) for row in hold_rows(db, school)[:MOST_ITEMS]]
     return sorted(items, key=lambda item: (item.opened_at, item.queue, item.id))
 
 
@@ -120,14 +123,14 @@ def _match(row: MatchRow, opened_at: str, opened_on: date, days: int) -> InboxIt
     )
 
 
-def _hold(row: HoldRow, opened_at: str, opened_on: date, days: int) -> InboxItem:
+def _hold(row: HoldRow, names: Mapping[str, str], opened_at: str, opened_on: date, days: int) -> InboxItem:
     return InboxItem(
         queue="holds",
         id=row.id,
         student_id=None,
         title=hold_title(row),
         kind="задержаны" if row.records > 1 else "задержано",
-        detail=hold_detail(row),
+        detail=hold_detail(row, names),
         verb="Проверить",
         opened_at=opened_at,
         opened_on=opened_on,

@@ -5,6 +5,7 @@ Read views put these words beside the plain values, so that the command line and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -344,6 +345,11 @@ def value(stream: Stream, field: str, stored: Scalar) -> str:
     except ValueError:
         pass
     return str(stored)
+
+
+def titles(fields: Iterable[str]) -> str:
+    """«Телефон, Адрес»."""
+    return ", ".join(FIELDS.get(field, field) for field in fields)
 
 
 def first_capital(text: str) -> str:

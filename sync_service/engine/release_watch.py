@@ -249,6 +249,7 @@ def _updated(
     phone = (school or {}).get("phone") or origin.phone
     name = (school or {}).get("name") or origin.name
     kept = case if case is not None and case.state is not ReleaseState.WITHDRAWN else None
+    former = kept if verdict.case is not ReleaseCase.FIRST_TIME else None  # who has not studied has no such school
     return Release(
         release_id=kept.release_id if kept else 0,
         student_id=arrival.student_id,
@@ -256,8 +257,8 @@ def _updated(
         state=verdict.state,
         movement_id=arrival.movement_id,
         person_id=verdict.person_id,
-        previous_school=str(name) if name else (kept.previous_school if kept else None),
-        previous_phone=str(phone) if phone else (kept.previous_phone if kept else None),
+        previous_school=str(name) if name else (former.previous_school if former else None),
+        previous_phone=str(phone) if phone else (former.previous_phone if former else None),
         new_card=verdict.new_card,
         opened_at=kept.opened_at if kept else now,
         updated_at=now,
@@ -265,7 +266,7 @@ def _updated(
 
 
 def _letter(kept: Release | None, verdict: Verdict) -> ReleaseCase:
-    if kept is not None and kept.case is ReleaseCase.NOT_RELEASED and verdict.state is ReleaseState.RELEASED:
+    if kept is not None and kept.case is ReleaseCase.NOT_RELEASED and verdict.case is ReleaseCase.AVAILABLE:
         return kept.case
     return verdict.case
 

@@ -17,6 +17,7 @@ from sync_service.domain.deletions import deletion_clashes
 from sync_service.domain.errors import DecisionError, RecordError
 from sync_service.domain.links import Link, LinkChange, Snapshot
 from sync_service.domain.records import Values
+from sync_service.engine import queries_words as words
 from sync_service.engine.decisions import Desk, Resolution, journal, not_found
 from sync_service.engine.resolve_deletion import deletion_is_stale, resolve_deletion
 from sync_service.engine.stores import UnitOfWork
@@ -29,7 +30,7 @@ def resolve(desk: Desk, conflict_id: int, choices: Sequence[Choice], *, stamp: s
     the case is gone or decided, a group is left out, or (``stale``) the values have changed since.
     """
     with desk.db.write(desk.school.school_id) as uow:
-        conflict, link = _open_case(uow, conflict_id)
+        conflict, link = _open_case(desk, uow, conflict_id)
         row = _fresh_row(desk, uow, conflict, link, stamp)
         if conflict.kind in DELETE_KINDS:
             done = resolve_deletion(desk, uow, conflict, link, row, choices)
@@ -53,12 +54,12 @@ def choose_all(conflict: Conflict, side: Side) -> tuple[Choice, ...]:
     return tuple(Choice(group=group, side=side) for group in sorted(conflict.groups))
 
 
-def _open_case(uow: UnitOfWork, conflict_id: int) -> tuple[Conflict, Link]:
+def _open_case(desk: Desk, uow: UnitOfWork, conflict_id: int) -> tuple[Conflict, Link]:
     conflict = uow.conflicts.get(conflict_id)
     if conflict is None:
         raise not_found("Расхождение", conflict_id)
     if conflict.state is not ConflictState.OPEN:
-        who = f" ({conflict.decided_by}, {conflict.decided_at:%d.%m.%Y %H:%M} UTC)" if conflict.decided_at else ""
+        who = desk.said(conflict.decided_by, conflict.decided_at)
         raise DecisionError(f"Расхождение {conflict_id} уже решено{who}. Обновите список.", stale=True)
     link = uow.links.by_local(conflict.stream, [conflict.local_id]).get(conflict.local_id)
     if link is None:
@@ -88,7 +89,7 @@ def _fresh_row(desk: Desk, uow: UnitOfWork, conflict: Conflict, link: Link, stam
             )
         raise DecisionError(
             f"Расхождение {conflict.conflict_id}: запись в школе за это время "
-            f"{'удалили' if row is None else 'вернули'}. Вопрос обновится при следующем обмене.",
+            f"{'удалили' if row is None else 'вернули'}. Вопрос обновится при следующей сверке.",
             stale=True,
         )
     if row is not None and conflict.kind not in DELETE_KINDS:
@@ -107,8 +108,9 @@ def _resolve_groups(
     desk: Desk, uow: UnitOfWork, conflict: Conflict, link: Link, row: Values, choices: Sequence[Choice]
 ) -> Resolution:
     chosen = {choice.group: choice for choice in choices}
-    if missing := sorted(conflict.groups - set(chosen)):
-        raise DecisionError(f"Расхождение {conflict.conflict_id}: не выбрано значение для {', '.join(missing)}.")
+    if missing := [c for c in conflict.clashes if c.group not in chosen]:
+        named = ", ".join(f"{words.titles([c.field])} ({c.group})" for c in missing)  # the group is what one types
+        raise DecisionError(f"Расхождение {conflict.conflict_id}: не выбрано: {named}.")
     base_local, base_remote = dict(link.base.local), dict(link.base.remote)
     writes: Values = {}
     pushed: list[str] = []
@@ -155,9 +157,8 @@ def outcome(desk: Desk, conflict: Conflict, choice: Choice, clashes: Sequence[Fi
             typed = choice.values or {}
             known = {c.field for c in clashes}
             if not typed or not set(typed) <= known:
-                raise DecisionError(
-                    f"Расхождение {conflict.conflict_id}: другое значение бывает у полей {', '.join(sorted(known))}."
-                )
+                fields = words.titles(sorted(known))
+                raise DecisionError(f"Расхождение {conflict.conflict_id}: другое значение бывает у полей: {fields}.")
             merged = {c.field: typed.get(c.field, c.local) for c in clashes}
             try:
                 cleaned = desk.normalise(conflict.stream, dict(merged))

@@ -16,6 +16,7 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.linked import base_before
 from sync_service.domain.links import Link
 from sync_service.domain.records import Values
+from sync_service.engine import queries_words as words
 from sync_service.engine.decisions import Desk, Resolution, journal, not_found
 from sync_service.engine.resolve import outcome
 from sync_service.engine.resolve_deletion import move_base
@@ -100,7 +101,7 @@ def _undo_groups(desk: Desk, uow: UnitOfWork, conflict: Conflict, link: Link, ro
 
 def _moved_on(conflict: Conflict, field: str, where: str) -> DecisionError:
     return DecisionError(
-        f"Расхождение {conflict.conflict_id}: поле {field} в {where} с тех пор изменили. "
+        f"Расхождение {conflict.conflict_id}: поле «{words.titles([field])}» в {where} с тех пор изменили. "
         "Отмена затёрла бы новое значение.",
         stale=True,
     )

@@ -43,9 +43,7 @@ NOTHING = Kept()
 
 async def keep(request: Request) -> Kept:
     """The form of a request, without the token and without files."""
-    form = await request.form(max_fields=MOST_FIELDS, max_files=1)
     url = request.url
-    return Kept(
-        path=f"{url.path}?{url.query}" if url.query else url.path,
-        fields=tuple((n, v) for n, v in form.multi_items() if isinstance(v, str) and n != CSRF),
-    )
+    async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+        fields = tuple((n, v) for n, v in form.multi_items() if isinstance(v, str) and n != CSRF)
+    return Kept(path=f"{url.path}?{url.query}" if url.query else url.path, fields=fields)

@@ -187,6 +187,14 @@ def language_of(request: Request) -> str:
     return chosen if chosen in LANGUAGES else RUSSIAN
 
 
+SINCE = {"waits": "ждёт с", "wait": "ждут с", "so": "Так с"}
+SINCE_YESTERDAY = {
+    "waits": "ждёт со вчерашнего дня",
+    "wait": "ждут со вчерашнего дня",
+    "so": "Так со вчерашнего дня",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Clockface:
     """Moments as people of one zone write them."""
@@ -220,6 +228,17 @@ class Clockface:
         if local.year == self.today.year:
             return f"{local:%d.%m} {self._word('в')}\u00a0{local:%H:%M}"
         return f"{local:%d.%m.%Y}"
+
+    def since(self, at: str, saying: str = "waits") -> str:
+        """«ждёт с 11:05», «ждёт со вчерашнего дня», «ждёт с 11 сентября», «ждёт с 11.09.2025»."""
+        local = self.local(at)
+        days = (self.today - local.date()).days
+        if days == 1:
+            return self._word(SINCE_YESTERDAY[saying])
+        day = f"{local:%H:%M}" if days == 0 else f"{local:%d.%m.%Y}"
+        if days and local.year == self.today.year:
+            day = self.day_of(at)
+        return f"{self._word(SINCE[saying])}\u00a0{day}"
 
     def long_day(self, day: date | None = None) -> str:
         """«Понедельник, 14 сентября 2026»."""

@@ -7,7 +7,7 @@ Every route takes a :class:`Visit` through :func:`visiting`, and every unsafe ro
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,8 +114,8 @@ class Visit:
         record_seen(self.service.db, self.school, actor=self.actor, cause=f"page:{cause}", students=students)
 
     def names(self) -> dict[str, str]:
-        """Login → name of everybody who has an account: decisions are kept under logins."""
-        return {person.login: person.name for person in self.parts.accounts.everybody()}
+        """Login → name: decisions are kept under logins."""
+        return self.parts.accounts.names()
 
     def link(self, path: str = "") -> str:
         return f"/s/{self.school.code}{path}"
@@ -193,11 +193,11 @@ def posting(permission: Permission) -> Callable[..., Any]:
     """A dependency: the form of a visit, if it carries the token of the session."""
     enter = visiting(permission)
 
-    async def submitted(request: Request, school: str) -> Post:
+    async def submitted(request: Request, school: str) -> AsyncIterator[Post]:
         visit = await run_in_threadpool(enter, request, school)
-        form = await request.form(max_fields=MOST_FIELDS, max_files=1)
-        check_token(form, visit.session)
-        return Post(visit=visit, form=form)
+        async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:  # closes the file that was sent
+            check_token(form, visit.session)
+            yield Post(visit=visit, form=form)
 
     submitted.permission = permission  # type: ignore[attr-defined]  # as above
     submitted.checks_token = True  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ def holds(visit: See) -> HTMLResponse:
     rows = [(row, hold_words(row, limits, visit.school.zone)) for row in hold_rows(visit.service.db, visit.school)]
     decided = hold_rows(visit.service.db, visit.school, decided_since=visit.service.clock.now() - DECIDED_FOR)
     return visit.render(
-        "holds.html", rows=rows, decided=[(row, hold_title(row)) for row in reversed(decided)], names=_names(visit)
+        "holds.html", rows=rows, decided=[(row, hold_title(row)) for row in reversed(decided)], names=visit.names()
     )
 
 
@@ -126,7 +126,7 @@ def _card(
         seconding=seconding,
         mine=seconding and view.first_by == visit.actor,
         others=[person.name for person in _deciders(visit) if person.login != (view.first_by or visit.actor)],
-        names=_names(visit),
+        names=visit.names(),
         reversible=reversible(view),
         typed=typed,
         problem=problem,
@@ -141,8 +141,3 @@ def _deciders(visit: Visit) -> list[Person]:
         for person in visit.parts.accounts.everybody()
         if not person.disabled and school in person.roles and may(person.roles[school], Permission.RELEASE_HOLD)
     ]
-
-
-def _names(visit: Visit) -> dict[str, str]:
-    """Login → name; who decided at the command line may have no account."""
-    return {person.login: person.name for person in visit.parts.accounts.everybody()}

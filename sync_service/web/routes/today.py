@@ -20,7 +20,7 @@ def today(visit: Annotated[Visit, Depends(visiting(Permission.SEE))]) -> HTMLRes
     """The inbox. Who may not see pupils sees the counts alone."""
     day = visit.service.clock.today(visit.school.zone)
     names = visit.may(Permission.SEE_PUPILS)
-    items = inbox(visit.service.db, visit.school, day, visit.role) if names else []
+    items = inbox(visit.service.db, visit.school, day, visit.role, names=visit.names()) if names else []
     done = done_on(visit.service.db, visit.school, day) if names else Done(items=(), more=0)
     shown = [pupil for item in done.items for pupil in item.student_ids]
     visit.seen("today", [*(item.student_id for item in items), *shown])

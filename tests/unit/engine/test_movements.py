@@ -256,7 +256,8 @@ def test_an_unknown_origin_is_told_and_the_case_goes_on(world: World) -> None:
     assert states(world) == [("B", "not_released")]
     set_origin(world.desk(), case["id"], {"origin_kind": "none"})
     world.sync()
-    assert states(world) == [("B", "enrolled")]  # a case keeps its letter
+    assert states(world) == [("E", "enrolled")]  # the letter follows the origin
+    assert world.rows("releases")[0]["previous_school"] is None
     with pytest.raises(DecisionError):
         origin_question(world.db, world.school, case["id"])
 
