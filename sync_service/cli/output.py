@@ -6,8 +6,10 @@ With ``--json`` standard output holds exactly one document; everything said besi
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync_service.cli.failures import Failure
@@ -69,3 +71,10 @@ def console(*, beside: bool = False) -> Console:
 def printable(text: str) -> str:
     """Without control characters: a regional value must not steer the terminal."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "·" for sign in text)
+
+
+def write_privately(target: Path, content: bytes) -> None:
+    """A new file nobody else on this computer may read. Raises FileExistsError."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

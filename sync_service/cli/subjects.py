@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,9 +34,6 @@ def export(
         raise typer.BadParameter("--output: такой файл уже есть; назовите другой")
     with shell.desk() as desk:
         content = export_subject(desk, LocalId(student_id))
-    # Nobody else on this computer may read it.
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    output.write_privately(target, content)
     shell.show({"id": student_id, "file": str(target)}, lambda: output.say(f"Записано: {target}"))
     return ExitCode.DONE

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     RESYNC = "resync"
     CONNECT = "connect"  # enter the regional token
     READ_JOURNAL = "read_journal"
+    EXPORT_JOURNAL = "export_journal"  # a file of it, for an incident
     MANAGE_PEOPLE = "manage_people"
     ERASE = "erase"  # export and erasure of one person's data
 
@@ -55,6 +56,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.RESYNC: frozenset({Role.ADMIN}),
     Permission.CONNECT: _OFFICE,
     Permission.READ_JOURNAL: frozenset({Role.ADMIN, Role.DIRECTOR}),
+    Permission.EXPORT_JOURNAL: frozenset({Role.ADMIN}),
     Permission.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
     Permission.ERASE: frozenset({Role.ADMIN}),
 }

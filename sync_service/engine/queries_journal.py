@@ -56,11 +56,12 @@ def journal_rows(
     limit: int = 50,
     actor: str | None = None,
     student: int | None = None,
+    run: str | None = None,
     names: int = _NAMES_SHOWN,
 ) -> list[JournalRow]:
-    """Entries, newest first."""
+    """Entries, newest first; of one person, about one pupil, of one run."""
     with db.read(school.school_id) as uow:
-        rows = uow.audit.page(before=before, limit=limit, actor=actor, student=student)
+        rows = uow.audit.page(before=before, limit=limit, actor=actor, student=student, cause=run)
         shown = {LocalId(pupil) for row in rows for pupil in row.students[:names]}
         captions = load_captions(uow, {Stream.STUDENTS: shown})
     return [

@@ -8,10 +8,7 @@ from io import StringIO
 
 from starlette.responses import Response
 
-
-def plain_cell(text: str) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+from sync_service.domain.rules.text import plain_cell
 
 
 def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Response:

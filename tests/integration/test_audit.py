@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sync_service.domain.audit import Act, AuditEntry, AuditItem
+from sync_service.domain.audit import DIGEST_BYTES, Act, AuditEntry, AuditItem
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from tests.databases import SchoolDatabase
@@ -52,6 +52,26 @@ def test_an_untouched_chain_holds(database: SchoolDatabase) -> None:
     assert verdict(database) is None
     rows = database.sql("SELECT seq FROM audit ORDER BY seq")
     assert [row["seq"] for row in rows] == list(range(1, 150))
+
+
+def test_entries_come_with_what_proves_their_place(database: SchoolDatabase) -> None:
+    """Each follows from the one before it; the digest of an erased record stands for it as before."""
+    append(database, entry(1), entry(2, 3), entry(act="view"))
+    with database.database.write(database.school) as unit:
+        unit.audit.erase([2])
+        unit.commit()
+    begin, end = database.clock.moment - timedelta(days=1), database.clock.moment + timedelta(days=1)
+    with database.database.read(database.school) as unit:
+        entries = unit.audit.chained(begin, end, limit=10)
+        assert [one.seq for one in entries] == [1, 2, 3]
+        assert [len(one.items) for one in entries] == [1, 2, 0]
+        assert [one.previous for one in entries] == [b"", entries[0].digest, entries[1].digest]
+        assert all(len(item.digest) == DIGEST_BYTES for one in entries for item in one.items)
+        assert unit.audit.chained(begin, entries[0].at, limit=10) == []
+        assert [one.seq for one in unit.audit.chained(begin, end, limit=10, student=3)] == [2]
+        assert unit.audit.chained(begin, end, limit=10, cause="run-2") == []
+        assert [one.seq for one in unit.audit.chained(begin, end, limit=2, cause="run-1")] == [1, 2]
+        assert [row.seq for row in unit.audit.page(cause="run-1")] == [3, 2, 1]
 
 
 TAMPERING = [

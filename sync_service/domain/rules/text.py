@@ -24,6 +24,11 @@ def squeeze(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).translate(_INVISIBLE).split())
 
 
+def plain_cell(text: str) -> str:
+    """A cell of a table no spreadsheet takes for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def plain_hyphens(text: str) -> str:
     """Every dash and hyphen, the no-break one included, becomes «-»."""
     return text.translate(_HYPHEN_TABLE)

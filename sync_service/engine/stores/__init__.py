@@ -23,7 +23,7 @@ from sync_service.engine.stores.exchange import (
     QuarantineStore,
     SignatureCount,
 )
-from sync_service.engine.stores.journal import AuditRow, AuditStore, NotificationStore
+from sync_service.engine.stores.journal import AuditRow, AuditStore, ChainedEntry, ChainedItem, NotificationStore
 from sync_service.engine.stores.runs import DayCount, Fence, Leases, RunStore
 from sync_service.engine.stores.staging import (
     Cell,
@@ -43,6 +43,8 @@ __all__ = [
     "AuditStore",
     "CaseStore",
     "Cell",
+    "ChainedEntry",
+    "ChainedItem",
     "ConflictStore",
     "CursorStore",
     "Database",

@@ -28,11 +28,57 @@ class AuditRow:
     records: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainedItem:
+    """A record an entry touched, with the digest that stands for its values in the chain."""
+
+    stream: str
+    act: str
+    local_id: int | None
+    remote_id: str | None
+    student_id: int | None
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainedEntry:
+    """An entry with everything its digest is made of; ``previous`` is the digest of the entry before it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    act: str
+    cause: str
+    note: str
+    previous: bytes
+    digest: bytes
+    items: tuple[ChainedItem, ...]
+
+
 class AuditStore(Protocol):
     def page(
-        self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        actor: str | None = None,
+        student: int | None = None,
+        cause: str | None = None,
     ) -> list[AuditRow]:
         """Entries, newest first, that lie before the number ``before``."""
+        ...
+
+    def chained(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        limit: int,
+        actor: str | None = None,
+        student: int | None = None,
+        cause: str | None = None,
+    ) -> list[ChainedEntry]:
+        """Entries of ``since`` ≤ at < ``until``, oldest first, with what proves their place in the chain."""
         ...
 
     def append(self, entries: Sequence[AuditEntry]) -> None: ...

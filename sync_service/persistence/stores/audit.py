@@ -17,7 +17,7 @@ from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, 
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
-from sync_service.engine.stores import AuditRow
+from sync_service.engine.stores import AuditRow, ChainedEntry, ChainedItem
 from sync_service.persistence.json_text import dump_bytes, load
 from sync_service.persistence.moments import moment, stamp
 from sync_service.persistence.schema import state
@@ -63,6 +63,11 @@ _PAGE = (
     "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note FROM audit AS t WHERE t.school_id = ? {conditions}"
     " ORDER BY t.seq DESC {limit}"
 )
+_OF_A_TIME = (
+    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest, p.digest FROM audit AS t"
+    " LEFT JOIN audit AS p ON p.school_id = t.school_id AND p.seq = t.seq - 1"
+    " WHERE t.school_id = ? {conditions} ORDER BY t.seq {limit}"
+)
 _ABOUT = "t.id IN (SELECT entry_id FROM audit_items WHERE student_id = ?)"
 _TOUCHED = (
     "SELECT t.entry_id, t.student_id, count(*) FROM audit_items AS t WHERE t.entry_id {ints}"
@@ -76,6 +81,26 @@ def _header(seq: int, at: str, actor: str, act: str, cause: str, note: str, reco
 
 def _payload(item: AuditItem) -> bytes:
     return dump_bytes([item.base_local, item.base_remote, item.before])
+
+
+def _digest_of(item: Sequence[Any]) -> bytes | None:
+    """What stands for the values of a row of ``_ITEMS``; None when it has lost both them and their digest."""
+    _, _, _, _, _, _, _, digest, salt, payload = item
+    if digest is not None:
+        return bytes(digest)
+    return None if salt is None or payload is None else item_digest(bytes(salt), bytes(payload))
+
+
+def _chained(item: Sequence[Any]) -> ChainedItem:
+    _, _, stream, act, local_id, remote_id, student_id, *_ = item
+    return ChainedItem(
+        stream=stream,
+        act=act,
+        local_id=local_id,
+        remote_id=remote_id,
+        student_id=student_id,
+        digest=_digest_of(item) or b"",
+    )
 
 
 class Audit:
@@ -178,10 +203,21 @@ class Audit:
         return None
 
     def page(
-        self, *, before: int | None = None, limit: int = 50, actor: str | None = None, student: int | None = None
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        actor: str | None = None,
+        student: int | None = None,
+        cause: str | None = None,
     ) -> list[AuditRow]:
         entries = self._tx.search(
-            _PAGE, ("t.seq < ?", before), ("t.actor = ?", actor), (_ABOUT, student), limit=limit
+            _PAGE,
+            ("t.seq < ?", before),
+            ("t.actor = ?", actor),
+            ("t.cause = ?", cause),
+            (_ABOUT, student),
+            limit=limit,
         )
         touched: dict[int, list[tuple[int | None, int]]] = {}
         if entries:
@@ -201,19 +237,55 @@ class Audit:
             for entry_id, seq, at, who, act, cause, note in entries
         ]
 
+    def chained(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        limit: int,
+        actor: str | None = None,
+        student: int | None = None,
+        cause: str | None = None,
+    ) -> list[ChainedEntry]:
+        rows = self._tx.search(
+            _OF_A_TIME,
+            ("t.at >= ?", stamp(since)),
+            ("t.at < ?", stamp(until)),
+            ("t.actor = ?", actor),
+            ("t.cause = ?", cause),
+            (_ABOUT, student),
+            limit=limit,
+        )
+        items: dict[int, list[ChainedItem]] = {}
+        for start in range(0, len(rows), _BATCH):
+            for item in self._tx.query(_ITEMS, [row[0] for row in rows[start : start + _BATCH]]):
+                items.setdefault(item[0], []).append(_chained(item))
+        return [
+            ChainedEntry(
+                seq=seq,
+                at=moment(at),
+                actor=who,
+                act=act,
+                cause=why,
+                note=note,
+                previous=START if previous is None else bytes(previous),
+                digest=bytes(digest),
+                items=tuple(items.get(entry_id, ())),
+            )
+            for entry_id, seq, at, who, act, why, note, digest, previous in rows
+        ]
+
     def verify(self) -> str | None:
         previous, expected = START, 1
         for (_, seq, at, actor, act, cause, note, stored), items in self._chain():
             if seq != expected:
                 return f"entry {expected} is missing"
-            digests: list[bytes] = []
-            for _, _, _, _, _, _, _, digest, salt, payload in items:
-                if digest is None and (salt is None or payload is None):
-                    return f"entry {seq}: an item has neither values nor digest"
-                digests.append(bytes(digest) if digest is not None else item_digest(bytes(salt), bytes(payload)))
+            digests = [_digest_of(item) for item in items]
+            if None in digests:
+                return f"entry {seq}: an item has neither values nor digest"
             records = [list(item[2:7]) for item in items]
             header = _header(seq, stamp(moment(at)), actor, act, cause, note, records)
-            previous = entry_digest(previous, header, digests)
+            previous = entry_digest(previous, header, (digest for digest in digests if digest is not None))
             if previous != bytes(stored):
                 return f"entry {seq} does not match its digest"
             expected += 1

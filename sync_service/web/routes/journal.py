@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse, Response
 
-from sync_service.domain.audit import Act
+from sync_service.domain.errors import DecisionError
 from sync_service.domain.people import Permission
+from sync_service.engine.export_journal import FORMATS, Wanted, export_journal
 from sync_service.engine.find_pupils import find_pupils
-from sync_service.engine.queries_journal import journal_rows
-from sync_service.engine.record_acts import record_act
-from sync_service.web.spreadsheets import csv_answer
+from sync_service.engine.queries_journal import JournalRow, journal_rows
+from sync_service.engine.queries_run_page import run_page
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)
 Read = Annotated[Visit, Depends(visiting(Permission.READ_JOURNAL))]
-Export = Annotated[Post, Depends(posting(Permission.READ_JOURNAL))]
+Verify = Annotated[Post, Depends(posting(Permission.READ_JOURNAL))]
+Export = Annotated[Post, Depends(posting(Permission.EXPORT_JOURNAL))]
 Find = Annotated[Post, Depends(posting(Permission.SEE_PUPILS))]
 
 PAGE = 50
-MOST_EXPORTED = 100_000
 
 
 @router.get("/s/{school}/journal")
 def journal(
-    visit: Read, before: Annotated[int | None, Query(ge=1)] = None, actor: str = "", student: int = 0
+    visit: Read, before: Annotated[int | None, Query(ge=1)] = None, actor: str = "", student: int = 0, run: str = ""
 ) -> HTMLResponse:
-    """Entries, newest first; of one person or about one pupil."""
+    """Entries, newest first; of one person, about one pupil, of one run."""
     rows = journal_rows(
         visit.service.db,
         visit.school,
@@ -36,43 +38,70 @@ def journal(
         limit=PAGE + 1,
         actor=actor.strip() or None,
         student=student or None,
+        run=run or None,
     )
     visit.seen("journal", {pupil for row in rows for pupil in row.students[:3]})
-    return visit.render(
-        "journal.html", rows=rows[:PAGE], older=len(rows) > PAGE, actor=actor, student=student, verdict=None
-    )
+    return _page(visit, rows[:PAGE], older=len(rows) > PAGE, actor=actor, student=student, run=run)
 
 
 @router.post("/s/{school}/journal/verify")
-def verify(post: Export) -> HTMLResponse:
+def verify(post: Verify) -> HTMLResponse:
     """Whether every entry still says what it said when it was written."""
     visit = post.visit
     with visit.service.db.read(visit.school.school_id) as uow:
         broken = uow.audit.verify()
     rows = journal_rows(visit.service.db, visit.school, limit=PAGE)
     visit.seen("journal", {pupil for row in rows for pupil in row.students[:3]})
-    return visit.render("journal.html", rows=rows, older=False, actor="", student=0, verdict=broken or "")
+    return _page(visit, rows, verdict=broken or "")
+
+
+def _page(
+    visit: Visit,
+    rows: Sequence[JournalRow],
+    *,
+    older: bool = False,
+    actor: str = "",
+    student: int = 0,
+    run: str = "",
+    verdict: str | None = None,
+) -> HTMLResponse:
+    today = visit.service.clock.today(visit.school.zone)
+    of_run = run_page(visit.service.db, visit.school, run) if run else None
+    return visit.render(
+        "journal.html",
+        rows=rows,
+        older=older,
+        actor=actor,
+        student=student,
+        run=run,
+        of_run=of_run,
+        verdict=verdict,
+        first=(today - timedelta(days=6)).isoformat(),
+        last=today.isoformat(),
+        people=visit.names(),
+    )
 
 
 @router.post("/s/{school}/journal/export")
 def export(post: Export) -> Response:
-    """The entries of a person or about a pupil as CSV, for an incident report (152-ФЗ, article 21)."""
-    visit = post.visit
-    student = post.text("student")
-    rows = journal_rows(
-        visit.service.db,
-        visit.school,
-        limit=MOST_EXPORTED,
+    """The entries of some days with the digests of the chain, for an incident (152-ФЗ, article 21)."""
+    visit, student, kind = post.visit, post.text("student"), post.text("format", "json")
+    try:
+        first, last = (date.fromisoformat(post.text(name)) for name in ("first", "last"))
+    except ValueError:
+        raise DecisionError("Укажите первый и последний день выгрузки.") from None
+    wanted = Wanted(
+        first=first,
+        last=last,
         actor=post.text("actor") or None,
         student=int(student) if student.isdecimal() and int(student) else None,
-        names=1000,
+        run=post.text("run") or None,
     )
-    record_act(visit.desk(), Act.VIEW, "journal:export", note=f"{len(rows)} entries")
-    visit.seen("journal:export", {pupil for row in rows for pupil in row.students[:1000]})
-    return csv_answer(
-        "journal.csv",
-        ("номер", "когда (UTC)", "кто", "что", "причина", "записей", "ученики"),
-        ((row.seq, row.at, row.actor, row.act_text, row.cause, row.records, "; ".join(row.who)) for row in rows),
+    made = export_journal(visit.desk(), wanted, kind if kind in FORMATS else FORMATS[0])
+    return Response(
+        made.content,
+        media_type="text/csv; charset=utf-8" if made.name.endswith(".csv") else "application/json",
+        headers={"Content-Disposition": f'attachment; filename="{made.name}"'},
     )
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sync_service.domain.people import Permission
+from sync_service.domain.rules.text import plain_cell
 from sync_service.engine.enter_arrival import enter_arrival
 from sync_service.engine.enter_departure import enter_departure
 from sync_service.engine.enter_origin import set_origin
@@ -30,7 +31,6 @@ from sync_service.engine.queries_movements import (
 )
 from sync_service.engine.queries_words import value_day
 from sync_service.engine.stores import MovementFilter
-from sync_service.web.spreadsheets import plain_cell
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)

@@ -265,3 +265,17 @@ def test_a_changed_journal_is_found(office: Office) -> None:
     assert row["ok"] is False
     assert "2" in row["problem"]
     assert office.run("audit", "verify") == 1
+
+
+def test_the_journal_of_some_days_is_written_for_an_incident(office: Office) -> None:
+    """A file only its owner may read, in the form its name says; what it cannot be is refused before it is made."""
+    office.clashing()
+    days = ("--from", "2020-01-01", "--to", "2099-12-31")
+    made = office.json("audit", "export", *days, "--output", "journal.json", "--as", "orlov")
+    assert made["entries"] == json.loads(Path("journal.json").read_text("utf-8"))["entries"][-1]["seq"]
+    assert Path("journal.json").stat().st_mode & 0o077 == 0
+    assert office.sql("SELECT actor FROM audit WHERE cause = 'journal:export'") == [("orlov",)]
+    none = office.json("audit", "export", *days, "--output", "none.csv", "--who", "nobody")
+    assert (none["entries"], none["first_seq"]) == (0, None)
+    for wrong in ("journal.json", "journal.txt"):
+        assert office.run("audit", "export", *days, "--output", wrong) == 2

@@ -121,6 +121,8 @@ def test_what_commands_print_has_the_documented_keys(office: Office) -> None:
     office.type_in("new-token")
     assert keys_of(office.json("connection", "login")) == documented("connection")
     assert keys_of(office.json("schools", "list")) == documented("school")
+    days = ("--from", "2026-01-01", "--to", "2026-01-02")
+    assert keys_of(office.json("audit", "export", *days, "--output", "j.csv")) == documented("exported")
     assert keys_of(office.json("audit", "verify")) == documented("verified")
     assert keys_of(office.json("check-config")) == documented("findings")
     assert keys_of(office.json("migrate")) == documented("migrate")

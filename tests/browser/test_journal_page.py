@@ -1,0 +1,86 @@
+"""«Журнал»: the entries of one run, and the file for an incident whose chain anybody can recompute."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from io import StringIO
+from typing import Any
+
+from sync_service.domain.people import Role
+from tests.browser.site import SCHOOL, Site
+
+HERE = f"/s/{SCHOOL}"
+DAYS = {"first": "2026-11-20", "last": "2026-11-20"}
+
+
+def recomputed(entry: dict[str, Any]) -> str:
+    """The digest of an entry as the file itself says it is made; standard library only."""
+    records = entry["records"]
+    lines = [[r["stream"], r["act"], r["local_id"], r["remote_id"], r["student_id"]] for r in records]
+    head = [entry[name] for name in ("seq", "at", "actor", "act", "cause", "note")]
+    header = json.dumps([*head, lines], ensure_ascii=False, separators=(",", ":")).encode()
+    chain = hashlib.blake2b(bytes.fromhex(entry["previous"]), digest_size=16)
+    chain.update(len(header).to_bytes(4, "big") + header)
+    for record in records:
+        chain.update(bytes.fromhex(record["digest"]))
+    return chain.hexdigest()
+
+
+def test_the_file_for_an_incident_proves_itself_and_is_journalled(school_page: Site) -> None:
+    """Every digest follows from what stands beside it; names are in it, values are not; one forged word shows."""
+    school_page.clash()
+    admin = school_page.sign_in(Role.ADMIN)
+    answer = school_page.post(admin, f"{HERE}/journal/export", {**DAYS, "format": "json"})
+    assert answer.headers["content-disposition"] == (
+        'attachment; filename="journal-school-900-2026-11-20-2026-11-20.json"'
+    )
+    document = answer.json()
+    entries = document["entries"]
+    assert document["chain"] == "holds"
+    assert len(entries) == len(school_page.world.rows("audit")) - 1  # the export is the next one
+    assert [entry["digest"] for entry in entries] == [recomputed(entry) for entry in entries]
+    assert [entry["previous"] for entry in entries[1:]] == [entry["digest"] for entry in entries[:-1]]
+    assert "Ёлкина Анна Петровна" in answer.text
+    assert "79120000001" not in answer.text
+    entries[2]["actor"] = "somebody"
+    assert recomputed(entries[2]) != entries[2]["digest"]
+    last = school_page.world.rows("audit")[-1]
+    assert (last["cause"], last["actor"]) == ("journal:export", "admin1")
+    assert last["note"] == f"{len(entries)} entries of 2026-11-20 to 2026-11-20"
+
+    table = school_page.post(admin, f"{HERE}/journal/export", {**DAYS, "format": "csv"})
+    rows = list(csv.reader(StringIO(table.content.decode("utf-8-sig")), delimiter=";"))
+    assert [row[-1] for row in rows[1 : len(entries) + 1]] == [entry["digest"] for entry in entries]
+
+
+def test_only_the_days_asked_for_and_only_for_the_administrator(school_page: Site) -> None:
+    school_page.clash()
+    admin, director = school_page.sign_in(Role.ADMIN), school_page.sign_in(Role.DIRECTOR)
+    other = school_page.post(admin, f"{HERE}/journal/export", {"first": "2026-11-18", "last": "2026-11-19"})
+    assert other.json()["entries"] == []
+    assert (
+        school_page.post(admin, f"{HERE}/journal/export", {"first": "2026-11-20", "last": "2026-11-19"}).status_code
+        == 422
+    )
+    assert school_page.post(admin, f"{HERE}/journal/export", {"first": "x"}).status_code == 422
+    assert school_page.post(director, f"{HERE}/journal/export", DAYS).status_code == 403
+    assert "Выгрузка для инцидента" in admin.get(f"{HERE}/journal").text
+    assert "Выгрузка для инцидента" not in director.get(f"{HERE}/journal").text
+
+
+def test_the_journal_of_one_run(school_page: Site) -> None:
+    """Its page leads there; neither views nor other runs are among the entries, and the file is of that run too."""
+    school_page.clash()
+    world = school_page.world
+    run = world.db.runs.latest(world.school.school_id, 1)
+    causes = [row["cause"] for row in world.rows("audit")]
+    wanted = causes[0]
+    admin = school_page.sign_in(Role.ADMIN)
+    page = admin.get(f"{HERE}/journal", params={"run": wanted}).text
+    assert run == []  # runs of this world leave no row; the filter goes by the journal alone
+    assert "Только записи запуска" in page
+    assert page.count('<th role="rowheader"') == causes.count(wanted) < len(causes)
+    fields = {**DAYS, "run": wanted}
+    assert len(school_page.post(admin, f"{HERE}/journal/export", fields).json()["entries"]) == causes.count(wanted)
