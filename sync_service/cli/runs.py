@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -78,3 +78,54 @@ def show_one(shell: Shell, run_id: Annotated[str, typer.Argument(metavar="ID")])
             raise DecisionError(f"Сверки {run_id} нет. Посмотрите список: ecp-sync runs list.")
     shell.show(report.to_json(), lambda: render_report(report))
     return ExitCode.DONE
+
+
+@command(app, "retry")
+def retry(
+    shell: Shell,
+    run_id: Annotated[str, typer.Argument(metavar="ID")],
+    apply: Annotated[bool, typer.Option("--apply", help="Повторить; без этого только показать.")] = False,
+    digest: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--digest", metavar="D", help="Повторить, только если список тот же, что был показан."),
+    ] = None,
+) -> int:
+    """Повторить только то, что не удалось в одной сверке: сначала показать, потом с --apply."""
+    from sync_service.engine import queries_words as words
+    from sync_service.engine.queries_retry import retry_groups
+    from sync_service.engine.retry_failed import failed_of, retry_failed
+
+    if apply:
+        with shell.desk() as desk:
+            done = retry_failed(desk, run_id, digest)
+        document = {"id": run_id, "asked": done.asked, "read": done.read, "due": done.due}
+        shell.show(document, lambda: output.say(f"Прочитано заново: {done.read} из {done.asked}; уйдёт: {done.due}."))
+        return ExitCode.DONE
+    with shell.service() as service:
+        one = shell.one_school(service)
+        failed = failed_of(service.db, one, run_id)
+        groups = retry_groups(service.db, one, failed, service.field_names)
+        shell.seen(service, one, f"runs:retry:{run_id}", (pupil for g in groups for pupil in g.student_ids))
+
+    def render() -> None:
+        if not failed.total:
+            output.say("Повторять нечего: всё, что не удалось в этой сверке, уже разобрано.")
+            return
+        output.print_table(
+            ("Поток", "Почему", "Записей", "Что будет", "Например"),
+            [
+                (
+                    words.STREAMS[group.stream],
+                    ", ".join((*group.titles, group.what)),
+                    group.count,
+                    "прочитается заново" if group.direction == "pull" else "уйдёт при следующей сверке",
+                    "\n".join(sample or words.NOTHING for sample in group.samples),
+                )
+                for group in groups
+            ],
+        )
+        output.say(f"Повторить: ecp-sync runs retry {run_id} --apply --digest {failed.digest}.")
+
+    lines = [{"stream": g.stream, "direction": g.direction, "what": g.what, "count": g.count} for g in groups]
+    shell.show({"id": run_id, "total": failed.total, "digest": failed.digest, "groups": lines}, render)
+    return ExitCode.CHANGES if failed.total else ExitCode.DONE

@@ -114,6 +114,11 @@ class RunView:
         return sum(dict(total.parts)["rejected"] for total in (self.read, self.sent))
 
     @property
+    def failed(self) -> int:
+        """What may be tried again: set aside, or the region was too busy for it."""
+        return self.rejected + dict(self.sent.parts)["retrying"]
+
+    @property
     def held(self) -> int:
         return sum(dict(total.parts)["held"] for total in (self.read, self.sent))
 

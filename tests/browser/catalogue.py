@@ -17,7 +17,15 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
-from sync_service.engine import failure_words, judging, messages, queries_holds, queries_journal, queries_movements
+from sync_service.engine import (
+    failure_words,
+    judging,
+    messages,
+    queries_holds,
+    queries_journal,
+    queries_movements,
+    queries_retry,
+)
 from sync_service.engine import queries_hold_words as hold_words
 from sync_service.engine import queries_quarantine_words as quarantine_words
 from sync_service.engine import queries_resync_words as resync_words
@@ -127,6 +135,7 @@ def engine_texts() -> Iterator[str]:
     yield from (f"{many} больше обычного." for many in hold_words._MANY.values())
     yield from (f"{untouched}, пока вы не решите." for untouched in hold_words._UNTOUCHED.values())
     yield from messages._STEPS.values()
+    yield queries_retry.BUSY
     yield from (quarantine_words._REFUSED, quarantine_words._UNREADABLE)
     yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_A_PUPIL)
 

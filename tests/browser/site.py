@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from sync_service.accounts import Accounts
 from sync_service.bootstrap import Service
 from sync_service.config import load_settings
 from sync_service.domain.cases import Queue
+from sync_service.domain.inbox import QuarantineItem
+from sync_service.domain.links import RemoteId
 from sync_service.domain.people import Person, Role
+from sync_service.domain.reports import Outcome, RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.attend_cases import pass_on, postpone
 from sync_service.persistence.people import SqlPeople
@@ -134,7 +137,7 @@ def site(url: str, folder: Path) -> Iterator[Site]:
 
 def furnished(made: Site) -> None:
     """Something of everything that waits for a person: conflicts, one of them passed on and one put off, possible
-    doubles of a pupil and of a parent, pupils not released."""
+    doubles of a pupil and of a parent, pupils not released, and a run in which a record failed."""
     world = made.world
     passed = made.disagree(
         {"phone": "+79120000001", "address": "ул. Королёва"}, {"phone": "+79120000002", "address": "ул. Королева"}
@@ -168,6 +171,29 @@ def furnished(made: Site) -> None:
         Stream.STUDENTS, {"last_name": "Ахметов", "first_name": "Руслан", "sex": "М", "birth_date": "2012-01-03"}
     )
     world.sync()
+    a_run_that_failed(world)
+
+
+def a_run_that_failed(world: World) -> None:
+    """Run «1», in which a mark of the region could not be read."""
+    at = world.clock.now().isoformat()
+    report = RunReport(run_id="1", school=SCHOOL, started_at=at)
+    report.stream(Stream.MARKS).pull.add(Outcome.REJECTED, 1)
+    world.db.runs.start(world.school.school_id, report, "manual")
+    unread = QuarantineItem(
+        stream=Stream.MARKS,
+        direction="pull",
+        code="unmapped_code",
+        signature="marks.value code:marks: unmapped_code",
+        reason="поле grade: значения нет в таблице кодов marks",
+        remote_id=RemoteId("r-unread"),
+        payload='{"id": "r-unread", "grade": "отлично"}',
+    )
+    with world.db.write(world.school.school_id) as uow:
+        uow.quarantine.put([unread])
+        uow.commit()
+    done = replace(report, status=RunStatus.COMPLETED_WITH_ERRORS, finished_at=at)
+    world.db.runs.finish(world.school.school_id, done)
 
 
 def a_parent_twice(world: World) -> None:

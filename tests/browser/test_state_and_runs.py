@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from sync_service.domain.streams import Stream
 from sync_service.web.server import PageServer
 from tests.browser.conftest import signed_in
 from tests.browser.site import SCHOOL, Site, errors_on
+from tests.browser.test_quarantine_page import two_unreadable_marks
 
 MARKS = Stream.MARKS
 
@@ -210,3 +212,34 @@ def test_a_foreign_school_sees_no_run(school_page: Site) -> None:
     assert httpx.get(school_page.at("/runs/r1/events")).status_code == 303
     client = school_page.sign_in(Role.ADMIN)
     assert client.get("/s/school-901/runs/r1/events").status_code == 404
+
+
+def test_only_what_failed_is_tried_again_after_it_was_shown(school_page: Site) -> None:
+    """The run page leads to a preview with counts and names, then exactly that; who may not decide sees neither."""
+    world = school_page.world
+    report = begin(school_page)
+    remote = two_unreadable_marks(school_page)
+    report.stream(MARKS).pull.add(Outcome.REJECTED, 2)
+    end(school_page, report, RunStatus.COMPLETED_WITH_ERRORS)
+    school_page.service.connections.use(school_page.service.school(SCHOOL), remote)
+    secretary, director = school_page.sign_in(Role.SECRETARY), school_page.sign_in(Role.DIRECTOR)
+    path = f"/s/{SCHOOL}/runs/r1"
+    assert f"{path}/retry" in secretary.get(path).text
+    assert f"{path}/retry" not in director.get(path).text
+    assert director.get(f"{path}/retry").status_code == 403
+
+    shown = secretary.get(f"{path}/retry").text
+    assert "«Отметка»: значение, которого программа не знает" in shown
+    assert "Ёлкина Анна Петровна: Алгебра" in shown
+    assert "прочитаем из ГИС заново, сейчас" in shown
+    assert "Повторить 2&nbsp;записи" in shown
+    digest = re.findall(r'name="digest" value="(\w+)"', shown)[0]
+    assert len(world.rows("quarantine")) == 2
+    stale = school_page.post(secretary, f"{path}/retry", {"digest": "0" * 16})
+    assert (stale.status_code, "список изменился" in stale.text) == (409, True)
+    remote.mended = True
+    assert school_page.post(secretary, f"{path}/retry", {"digest": digest}).headers["location"] == path
+    assert "Прочитано заново: 2, вышло из карантина: 2." in secretary.get(path).text
+    assert world.rows("quarantine") == []
+    assert "Повторять нечего" in secretary.get(f"{path}/retry").text
+    assert secretary.get(f"/s/{SCHOOL}/runs/unknown/retry").status_code == 404

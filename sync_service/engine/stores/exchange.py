@@ -168,6 +168,10 @@ class OutboxStore(Protocol):
         """Creation time of the oldest open entry."""
         ...
 
+    def retrying(self, since: datetime, until: datetime) -> list[Entry]:
+        """Entries to be tried again later that were sent between these moments, both included."""
+        ...
+
     def due(self, now: datetime) -> set[Stream]:
         """Streams that have due entries; one statement."""
         ...

@@ -42,6 +42,11 @@ _WAKE_TIMED = (
     "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
     " WHERE school_id = ? AND (state = 'retry' OR (state = 'waiting' AND waiting = 'permit'))"
 )
+_SENT_BETWEEN = (
+    "AND t.state = 'retry' AND t.id IN (SELECT i.entry_id FROM attempts AS a"
+    " JOIN attempt_items AS i ON i.attempt_id = a.id"
+    " WHERE a.school_id = t.school_id AND a.sent_at >= ? AND a.sent_at <= ?)"
+)
 _COUNTS = "SELECT stream, state, waiting, count(*) FROM outbox WHERE school_id = ? GROUP BY stream, state, waiting"
 _OLDEST = "SELECT stream, min(created_at) FROM outbox WHERE school_id = ? GROUP BY stream"
 
@@ -200,6 +205,12 @@ class Outbox:
 
     def oldest(self) -> dict[Stream, datetime]:
         return {Stream(name): moment(at) for name, at in self._tx.query(_OLDEST, self._tx.school)}
+
+    def retrying(self, since: datetime, until: datetime) -> list[Entry]:
+        rows = self._tx.query(
+            _ENTRIES, self._tx.school, stamp(since), stamp(until), conditions=_SENT_BETWEEN, limit=""
+        )
+        return [_entry(row) for row in rows]
 
     def due(self, now: datetime) -> set[Stream]:
         rows = self._tx.search(_DUE_STREAMS, (_DUE, stamp(now)))

@@ -9,10 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from sync_service.domain.audit import Act
+from sync_service.domain.errors import NoSuchCase, SyncError
 from sync_service.domain.people import Permission
+from sync_service.engine.queries_retry import retry_groups
 from sync_service.engine.queries_run_page import PULLED, PUSHED, RunView, run_page, run_pages
 from sync_service.engine.record_acts import record_act
+from sync_service.engine.retry_failed import failed_of, retry_failed
 from sync_service.web.live import Live, identity_of
+from sync_service.web.refusals import refusal
 from sync_service.web.rendering import Clockface, language_of
 from sync_service.web.started_runs import StartedRuns
 from sync_service.web.visits import NoSuchPage, Post, Visit, posting, visiting
@@ -20,6 +24,8 @@ from sync_service.web.visits import NoSuchPage, Post, Visit, posting, visiting
 router = APIRouter(include_in_schema=False)
 See = Annotated[Visit, Depends(visiting(Permission.SEE))]
 Start = Annotated[Post, Depends(posting(Permission.RUN))]
+Preview = Annotated[Visit, Depends(visiting(Permission.DECIDE))]
+Retry = Annotated[Post, Depends(posting(Permission.DECIDE))]
 
 SHOWN = 50
 MOST_SHOWN = 1000
@@ -65,6 +71,45 @@ def run(visit: See, run_id: str) -> HTMLResponse:
     if view is None:
         raise NoSuchPage
     return visit.render("run.html", view=view, pulled=PULLED, pushed=PUSHED)
+
+
+@router.get("/s/{school}/runs/{run_id}/retry")
+def failures(visit: Preview, run_id: str) -> HTMLResponse:
+    """What failed in a run and would be tried again, by reason; nothing is written."""
+    return _failures(visit, run_id)
+
+
+@router.post("/s/{school}/runs/{run_id}/retry")
+def retry(post: Retry, run_id: str) -> Response:
+    """Try exactly what was shown again."""
+    visit = post.visit
+    try:
+        done = retry_failed(visit.desk(), run_id, post.text("digest"))
+    except NoSuchCase:
+        raise
+    except SyncError as error:
+        problem, status = refusal(error)
+        return _failures(visit, run_id, problem=problem, status=status)
+    words = []
+    if done.asked:
+        words.append(f"Прочитано заново: {done.asked}, вышло из карантина: {done.read}.")
+    if done.due:
+        words.append(f"Уйдёт в ГИС при следующей сверке: {done.due}.")
+    return visit.go(f"/runs/{run_id}", word=" ".join(words))
+
+
+def _failures(visit: Visit, run_id: str, *, problem: str = "", status: int = 200) -> HTMLResponse:
+    failed = failed_of(visit.service.db, visit.school, run_id)
+    groups = retry_groups(visit.service.db, visit.school, failed, visit.service.field_names)
+    visit.seen(f"runs:retry:{run_id}", (pupil for group in groups for pupil in group.student_ids))
+    return visit.render(
+        "run_retry.html",
+        status=status,
+        problem=problem,
+        view=run_page(visit.service.db, visit.school, run_id),
+        failed=failed,
+        groups=groups,
+    )
 
 
 @router.get("/s/{school}/runs/{run_id}/events")

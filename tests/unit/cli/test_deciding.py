@@ -303,6 +303,21 @@ def test_a_poisoned_record_is_named_with_its_reason(office: Office) -> None:
     assert office.json("quarantine", "list", "--stream", "final-marks") == []
 
 
+def test_only_what_failed_in_a_run_is_tried_again(office: Office) -> None:
+    """Shown first, exit code 10; then exactly that, by the person who is named."""
+    poisoned(office)
+    run = office.json("runs", "list")[0]["id"]
+    shown = office.json("runs", "retry", run, code=10)
+    assert (shown["total"], [group["stream"] for group in shown["groups"]]) == (1, ["marks"])
+    assert office.run("runs", "retry", run) == 10
+    assert "Ёлкина" in office.said
+    assert office.run("runs", "retry", run, "--apply", "--digest", "0") == 1
+    done = office.json("runs", "retry", run, "--apply", "--digest", shown["digest"], "--as", "petrova")
+    assert done == {"id": run, "asked": 0, "read": 0, "due": 1}
+    assert office.sql("SELECT actor FROM audit WHERE cause = 'quarantine:retry'") == [("petrova",)]
+    assert office.json("runs", "retry", run)["total"] == 0
+
+
 def test_a_mended_record_leaves_the_quarantine(office: Office) -> None:
     """Corrected and retried, it goes with the next cycle."""
     number = str(poisoned(office))
