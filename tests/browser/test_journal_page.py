@@ -70,6 +70,17 @@ def test_only_the_days_asked_for_and_only_for_the_administrator(school_page: Sit
     assert "Выгрузка для инцидента" not in director.get(f"{HERE}/journal").text
 
 
+def test_a_person_is_looked_for_by_name(school_page: Site) -> None:
+    """The table shows names, so a name is what people type; the login finds the same."""
+    school_page.clash()
+    secretary, admin = school_page.sign_in(Role.SECRETARY), school_page.sign_in(Role.ADMIN)
+    secretary.get(f"{HERE}/conflicts")
+    for typed in ("secretary а. в.", "secretary1"):
+        page = admin.get(f"{HERE}/journal", params={"actor": typed}).text
+        assert page.count('<th role="rowheader"') == 1
+        assert '<td role="cell" data-l="Кто">Secretary А. В.</td>' in page
+
+
 def test_the_journal_of_one_run(school_page: Site) -> None:
     """Its page leads there; neither views nor other runs are among the entries, and the file is of that run too."""
     school_page.clash()

@@ -31,12 +31,13 @@ def journal(
     visit: Read, before: Annotated[int | None, Query(ge=1)] = None, actor: str = "", student: int = 0, run: str = ""
 ) -> HTMLResponse:
     """Entries, newest first; of one person, about one pupil, of one run."""
+    actor = _login(visit, actor.strip())
     rows = journal_rows(
         visit.service.db,
         visit.school,
         before=before,
         limit=PAGE + 1,
-        actor=actor.strip() or None,
+        actor=actor or None,
         student=student or None,
         run=run or None,
     )
@@ -53,6 +54,11 @@ def verify(post: Verify) -> HTMLResponse:
     rows = journal_rows(visit.service.db, visit.school, limit=PAGE)
     visit.seen("journal", {pupil for row in rows for pupil in row.students[:3]})
     return _page(visit, rows, verdict=broken or "")
+
+
+def _login(visit: Visit, typed: str) -> str:
+    """The login of a person who was typed by name; anything else as it is."""
+    return next((login for login, name in visit.names().items() if name.casefold() == typed.casefold()), typed)
 
 
 def _page(
