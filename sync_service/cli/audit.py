@@ -13,6 +13,7 @@ from sync_service.cli.commands import command
 from sync_service.cli.exit_codes import ExitCode
 from sync_service.cli.options import AsJson, Config, SchoolCode
 from sync_service.cli.shell import Shell, chosen_schools
+from sync_service.domain.audit import JournalHead
 
 app = typer.Typer(help="Журнал: кто что видел и менял.", no_args_is_help=True)
 _DAY = "%Y-%m-%d"
@@ -21,6 +22,17 @@ _DAY = "%Y-%m-%d"
 @app.callback()
 def group() -> None:
     """Журнал: кто что видел и менял."""
+
+
+Noted = Annotated[
+    Optional[str],  # noqa: UP045  # Typer reads it at run time
+    typer.Option(
+        "--head",
+        metavar="HEAD",
+        help="Последняя запись, как её показала прежняя проверка; с --school, если школ несколько.",
+        show_default=False,
+    ),
+]
 
 
 @command(app, "export")
@@ -72,23 +84,41 @@ def export(
 
 
 @app.command("verify")
-def verify(ctx: typer.Context, school: SchoolCode = None, config: Config = None, as_json: AsJson = False) -> int:
+def verify(
+    ctx: typer.Context,
+    school: SchoolCode = None,
+    head: Noted = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
     """Проверить, что в журнале ничего не изменено и не удалено."""
     shell = Shell.of(ctx, config, as_json)
+    noted = _head(head) if head else None
     rows = []
     with shell.service() as service:
-        for one in chosen_schools(service, school):
+        chosen = chosen_schools(service, school)
+        if noted is not None and len(chosen) > 1:
+            raise typer.BadParameter("--head: у каждой школы свой журнал; назовите школу: --school")
+        for one in chosen:
             with service.db.read(one.school_id) as uow:
-                problem = uow.audit.verify()
-            rows.append({"id": one.school_id, "school": one.code, "ok": problem is None, "problem": problem})
+                problem, end = uow.audit.verify(noted), uow.audit.head()
+            found = {"ok": problem is None, "problem": problem, "head": str(end)}
+            rows.append({"id": one.school_id, "school": one.code, **found})
 
     def render() -> None:
         for row in rows:
             if row["ok"]:
-                output.say(f"{row['school']}: журнал цел.")
+                output.say(f"{row['school']}: журнал цел. Последняя запись: {row['head']}")
             else:
                 output.say(f"{row['school']}: журнал изменён. Сообщите ответственному за защиту данных.")
                 output.say(f"  ({row['problem']})")
 
     shell.show(rows, render)
     return ExitCode.DONE if all(row["ok"] for row in rows) else ExitCode.FAILED
+
+
+def _head(text: str) -> JournalHead:
+    try:
+        return JournalHead.parse(text)
+    except ValueError:
+        raise typer.BadParameter("--head: ожидается то, что показала прежняя проверка, например 17:0a1b2c…") from None

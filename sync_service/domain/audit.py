@@ -64,6 +64,30 @@ class AuditEntry:
     note: str = ""  # no personal data
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalHead:
+    """The newest entry of a school's journal: its number and its digest, 0 and none while there is no entry.
+
+    Whoever may write the whole database may also chain it anew. A head that was noted elsewhere shows it: the
+    journal of a later day must still pass through it.
+    """
+
+    seq: int
+    digest: bytes
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.digest.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> JournalHead:
+        """The reverse of ``str``; raises ValueError."""
+        number, _, digest = text.strip().partition(":")
+        head = cls(seq=int(number), digest=bytes.fromhex(digest))
+        if len(head.digest) != (DIGEST_BYTES if head.seq else 0):
+            raise ValueError("no head of a journal")
+        return head
+
+
 DIGEST_BYTES = 16
 
 

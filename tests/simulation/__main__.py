@@ -26,7 +26,8 @@ import structlog
 from tests.databases import PostgresServer, SqliteTemplate
 from tests.simulation.databases import Databases
 from tests.simulation.report import Outcome, write_table
-from tests.simulation.statements import STATEMENTS, Part, Statement
+from tests.simulation.statement import Part, Statement
+from tests.simulation.statements import STATEMENTS
 
 CHUNK = 20  # seeds that one process plays before it takes the next ones
 

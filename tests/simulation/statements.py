@@ -6,9 +6,6 @@ and their figures stand in one row. What nothing proves yet stands here without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
 from tests.simulation import (
     calendar_statements,
     crash_statements,
@@ -18,40 +15,11 @@ from tests.simulation import (
     lease_statements,
     parts,
     sleep_statements,
-    upgrade_statements,
 )
-from tests.simulation.databases import Databases
-
-BySeed = Callable[[Iterable[int], Databases], int]
-ByCount = Callable[[int, Databases], int | str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One proof. ``figure`` says what ``{count}`` counts, unless the proof itself returns the sentence.
-
-    ``by_seed`` (its seeds may be split among processes) or ``by_count`` proves it. ``short`` is the count of
-    ``make test``; 0 when a test of its own, ``tested_by``, is the short form.
-    """
-
-    figure: str = "{count}"
-    full: int
-    short: int = 0
-    tested_by: str | None = None
-    by_seed: BySeed | None = None
-    by_count: ByCount | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    number: int
-    title: str
-    parts: tuple[Part, ...] = ()
-
-    @property
-    def proven(self) -> bool:
-        return bool(self.parts)
-
+from tests.simulation.statement import Part, Statement
+from tests.simulation.themes.operations import OPERATIONS
+from tests.simulation.themes.people import PEOPLE
+from tests.simulation.themes.security import SECURITY
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -504,72 +472,7 @@ STATEMENTS: tuple[Statement, ...] = (
             ),
         ),
     ),
-    Statement(
-        number=34,
-        title="100 simultaneous resolutions: one winner, the others see who and when",
-        parts=(
-            Part(
-                full=100,
-                tested_by="tests/simulation/test_decision_statements.py::test_of_a_hundred_decisions_at_once_one_counts",
-                by_count=parts.decisions_at_once,
-            ),
-        ),
-    ),
-    Statement(
-        number=35,
-        title="Every decision can be undone; undo after a push never overwrites newer data",
-        parts=(
-            Part(
-                full=2_000,
-                tested_by="tests/simulation/test_decision_statements.py::test_every_decision_can_be_undone",
-                by_count=parts.undone_decisions,
-            ),
-        ),
-    ),
-    Statement(
-        number=40,
-        title="Upgrade with 10,000 pupils, killed at each statement: completes or rolls back",
-        parts=(
-            Part(
-                full=10_000,
-                short=3,
-                by_count=upgrade_statements.statement_40,
-            ),
-        ),
-    ),
-    Statement(
-        number=41,
-        title="7 simulated days: memory growth under 5 %, constant file descriptors",
-        parts=(
-            Part(
-                full=672,
-                tested_by="tests/acceptance/test_run_statements.py::test_a_day_of_cycles_leaves_the_process_as_it_was",
-                by_count=parts.days,
-            ),
-        ),
-    ),
-    Statement(
-        number=48,
-        title="Redirects and next-links to other addresses: 0 requests off the allow-list",
-        parts=(
-            Part(
-                figure="{count} redirects and links, 0 followed",
-                full=36,
-                tested_by="tests/unit/connectors/test_edge.py::test_nothing_leads_off_the_configured_address",
-                by_count=parts.addresses,
-            ),
-        ),
-    ),
-    Statement(
-        number=49,
-        title="Expired, wrong-host, self-signed, unknown-root TLS: 0 body bytes sent",
-        parts=(
-            Part(
-                figure="{count} certificates, 0 bytes sent",
-                full=4,
-                tested_by="tests/unit/connectors/test_edge.py::test_no_byte_goes_to_a_server_that_proves_nothing",
-                by_count=parts.certificates,
-            ),
-        ),
-    ),
+    *PEOPLE,
+    *OPERATIONS,
+    *SECURITY,
 )

@@ -11,7 +11,8 @@ from tests.databases import PostgresServer, SqliteTemplate
 from tests.simulation.__main__ import listed
 from tests.simulation.databases import Databases
 from tests.simulation.report import NOT_YET, Outcome, write_table
-from tests.simulation.statements import STATEMENTS, Part, Statement
+from tests.simulation.statement import Part, Statement
+from tests.simulation.statements import STATEMENTS
 
 SPLIT = 20  # seeds of one test: with several workers they are played side by side
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sync_service.domain.audit import AuditEntry, AuditItem
+from sync_service.domain.audit import AuditEntry, AuditItem, JournalHead
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
@@ -97,8 +97,12 @@ class AuditStore(Protocol):
         another program did, or nobody knows."""
         ...
 
-    def verify(self) -> str | None:
-        """None when the chain holds; else what is broken, by sequence number."""
+    def head(self) -> JournalHead:
+        """The end of the chain as it stands."""
+        ...
+
+    def verify(self, noted: JournalHead | None = None) -> str | None:
+        """None when the chain holds, and passes through ``noted``; else what is broken, by sequence number."""
         ...
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, item_digest
+from sync_service.domain.audit import Act, AuditEntry, AuditItem, JournalHead, entry_digest, item_digest
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
@@ -275,7 +275,11 @@ class Audit:
             for entry_id, seq, at, who, act, why, note, digest, previous in rows
         ]
 
-    def verify(self) -> str | None:
+    def head(self) -> JournalHead:
+        seq, digest = self._head()
+        return JournalHead(seq=seq, digest=digest)
+
+    def verify(self, noted: JournalHead | None = None) -> str | None:
         previous, expected = START, 1
         for (_, seq, at, actor, act, cause, note, stored), items in self._chain():
             if seq != expected:
@@ -288,7 +292,11 @@ class Audit:
             previous = entry_digest(previous, header, (digest for digest in digests if digest is not None))
             if previous != bytes(stored):
                 return f"entry {seq} does not match its digest"
+            if noted is not None and seq == noted.seq and previous != noted.digest:
+                return f"entry {seq} is not the one that was noted"
             expected += 1
+        if noted is not None and noted.seq >= expected:
+            return f"entries {expected} to {noted.seq} are missing, which was noted"
         last, digest = self._head()
         if last != expected - 1:
             return f"entries {expected} to {last} are missing" if last >= expected else "the end of the chain is lost"

@@ -279,3 +279,18 @@ def test_the_journal_of_some_days_is_written_for_an_incident(office: Office) -> 
     assert (none["entries"], none["first_seq"]) == (0, None)
     for wrong in ("journal.json", "journal.txt"):
         assert office.run("audit", "export", *days, "--output", wrong) == 2
+
+
+def test_a_journal_that_was_chained_anew_is_found_by_a_noted_head(office: Office) -> None:
+    """The end is cut off with its head: the check alone sees a whole chain, the head noted before does not."""
+    office.clashing()
+    (row,) = office.json("audit", "verify")
+    noted = row["head"]
+    office.sql("DELETE FROM audit_items WHERE entry_id = (SELECT max(id) FROM audit)")
+    office.sql("DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)")
+    office.sql("UPDATE audit_heads SET (seq, digest) = (SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1)")
+    assert office.json("audit", "verify")[0]["ok"] is True
+    (row,) = office.json("audit", "verify", "--head", noted, code=1)
+    assert "noted" in row["problem"]
+    assert office.json("audit", "verify", "--head", row["head"])[0]["ok"] is True
+    assert office.run("audit", "verify", "--head", "17") == 2

@@ -1,0 +1,1 @@
+"""The statements by theme: what proves each of them, and how often."""

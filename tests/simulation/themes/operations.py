@@ -1,0 +1,31 @@
+"""Backups, upgrades and long runs (39 to 41)."""
+
+from __future__ import annotations
+
+from tests.simulation import parts, upgrade_statements
+from tests.simulation.statement import Part, Statement
+
+OPERATIONS = (
+    Statement(
+        number=40,
+        title="Upgrade with 10,000 pupils, killed at each statement: completes or rolls back",
+        parts=(
+            Part(
+                full=10_000,
+                short=3,
+                by_count=upgrade_statements.statement_40,
+            ),
+        ),
+    ),
+    Statement(
+        number=41,
+        title="7 simulated days: memory growth under 5 %, constant file descriptors",
+        parts=(
+            Part(
+                full=672,
+                tested_by="tests/acceptance/test_run_statements.py::test_a_day_of_cycles_leaves_the_process_as_it_was",
+                by_count=parts.days,
+            ),
+        ),
+    ),
+)

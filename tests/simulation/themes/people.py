@@ -1,0 +1,31 @@
+"""What people see and decide (34 to 38)."""
+
+from __future__ import annotations
+
+from tests.simulation import parts
+from tests.simulation.statement import Part, Statement
+
+PEOPLE = (
+    Statement(
+        number=34,
+        title="100 simultaneous resolutions: one winner, the others see who and when",
+        parts=(
+            Part(
+                full=100,
+                tested_by="tests/simulation/test_decision_statements.py::test_of_a_hundred_decisions_at_once_one_counts",
+                by_count=parts.decisions_at_once,
+            ),
+        ),
+    ),
+    Statement(
+        number=35,
+        title="Every decision can be undone; undo after a push never overwrites newer data",
+        parts=(
+            Part(
+                full=2_000,
+                tested_by="tests/simulation/test_decision_statements.py::test_every_decision_can_be_undone",
+                by_count=parts.undone_decisions,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,44 @@
+"""Who may do what, what leaks, what is let in (42 to 51)."""
+
+from __future__ import annotations
+
+from tests.simulation import journal_statements, parts
+from tests.simulation.statement import Part, Statement
+
+SECURITY = (
+    Statement(
+        number=46,
+        title="Edits, deletions and reorderings of the journal: all detected",
+        parts=(
+            Part(
+                full=1_250,
+                short=30,
+                by_count=journal_statements.statement_46,
+            ),
+        ),
+    ),
+    Statement(
+        number=48,
+        title="Redirects and next-links to other addresses: 0 requests off the allow-list",
+        parts=(
+            Part(
+                figure="{count} redirects and links, 0 followed",
+                full=36,
+                tested_by="tests/unit/connectors/test_edge.py::test_nothing_leads_off_the_configured_address",
+                by_count=parts.addresses,
+            ),
+        ),
+    ),
+    Statement(
+        number=49,
+        title="Expired, wrong-host, self-signed, unknown-root TLS: 0 body bytes sent",
+        parts=(
+            Part(
+                figure="{count} certificates, 0 bytes sent",
+                full=4,
+                tested_by="tests/unit/connectors/test_edge.py::test_no_byte_goes_to_a_server_that_proves_nothing",
+                by_count=parts.certificates,
+            ),
+        ),
+    ),
+)
