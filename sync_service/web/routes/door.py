@@ -57,13 +57,15 @@ def login(
     kept_path: Field = "",
     kept_fields: Field = "",
 ) -> Response:
-    """Sign in; the session is new, whatever cookie came along (no session fixation)."""
+    """Sign in; the session is new, and the one whose cookie came along has ended (no session fixation)."""
     parts = parts_of(request)
     kept = Kept.from_text(kept_path, kept_fields)
     try:
         secret, session = parts.accounts.sign_in(login, password, address=address_of(request))
     except Denied as error:
         return parts.renderer.bare(request, "login.html", status=401, problem=str(error), login=login, kept=kept)
+    if former := _secret(request):
+        parts.accounts.sign_out(former)
     if session.proven:
         return _with_cookie(request, _inside(request, session, kept), secret)
     if kept:

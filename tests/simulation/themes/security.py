@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from tests.simulation import journal_statements, parts
+from tests.simulation import door_statements, journal_statements, parts, session_statements
 from tests.simulation.statement import Part, Statement
 
 SECURITY = (
+    Statement(
+        number=42,
+        title="All routes against all roles, anonymous included; an unlisted route fails",
+        parts=(
+            Part(
+                full=1,
+                tested_by="tests/browser/test_doors.py::test_all_routes_against_all_roles",
+                by_count=door_statements.statement_42,
+            ),
+        ),
+    ),
+    Statement(
+        number=43,
+        title="Every unsafe route rejects a missing or foreign CSRF token or Origin",
+        parts=(
+            Part(
+                full=1,
+                tested_by="tests/browser/test_doors.py::test_a_foreign_form_changes_nothing",
+                by_count=door_statements.statement_43,
+            ),
+        ),
+    ),
+    Statement(
+        number=44,
+        title="Session of at least 128 bits, rotated at login, 30 min idle, 12 h in all, dead at logout or disable",
+        parts=(
+            Part(
+                full=1_000,
+                short=20,
+                by_count=session_statements.statement_44,
+            ),
+        ),
+    ),
     Statement(
         number=46,
         title="Edits, deletions and reorderings of the journal: all detected",
