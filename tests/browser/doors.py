@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from sync_service.domain.links import SchoolId
 from sync_service.domain.people import Role
 from sync_service.web.api import ROUTERS as API_ROUTERS
 from sync_service.web.api.calls import PREFIX
@@ -95,7 +96,7 @@ def visitors(made: Site) -> Iterator[list[Visitor]]:
             clients[-1].cookies.set("ecp_session", secret)
         return clients[-1]
 
-    def enter(login: str, where: int, role: Role, *, must_change: bool = False) -> tuple[str, str, int]:
+    def enter(login: str, where: SchoolId, role: Role, *, must_change: bool = False) -> tuple[str, str, int]:
         """The secret, the token of forms, and the number of a new person who has just signed in."""
         person, _ = accounts.add(
             login=login, name="Гость Г. Г.", roles={where: role}, password=PASSWORD, must_change=must_change

@@ -30,16 +30,10 @@ UNDECIDED = (EntryState.WAITING, EntryState.REJECTED)
 def problems_of(history: History) -> list[str]:
     """Everything that is wrong; empty when the history ended as it must."""
     world = history.world
-    problems = [*_dishonest_reports(history)]
-    rows = {stream: world.rows(stream.value) for stream in BOTH_WAYS}  # before the view is opened: see InMemory
+    problems = [*_dishonest_reports(history), *standing_apart(history)]
+    rows = {stream: world.rows(stream.value) for stream in BOTH_WAYS}
     remote = {stream: world.remote.records(stream) for stream in BOTH_WAYS}
-    distrusted = _distrusted(history)
-    separated = {stream: _separated(history, stream) for stream in BOTH_WAYS}
     with world.db.read(world.school.school_id) as uow:
-        if broken := uow.audit.verify():
-            problems.append(f"audit: {broken}")
-        for stream in [stream for stream in BOTH_WAYS if stream not in distrusted]:
-            problems += _disagreements(history, uow, stream, rows[stream], separated[stream])
         cases = uow.conflicts.cases(state=None)
     under_way = {
         (row["stream"], str(row["local_id"])) for row in _select(history, "SELECT stream, local_id FROM outbox")
@@ -55,6 +49,20 @@ def problems_of(history: History) -> list[str]:
         problems += _lost(history, thing, view)
     problems += _doubled(history)
     problems += journal_problems(world)
+    return problems
+
+
+def standing_apart(history: History) -> list[str]:
+    """What differs outside open decisions, and whether the journal is whole."""
+    world = history.world
+    rows = {stream: world.rows(stream.value) for stream in BOTH_WAYS}  # before the view is opened: see InMemory
+    distrusted = _distrusted(history)
+    separated = {stream: _separated(history, stream) for stream in BOTH_WAYS}
+    with world.db.read(world.school.school_id) as uow:
+        broken = uow.audit.verify()
+        problems = [f"audit: {broken}"] if broken else []
+        for stream in [stream for stream in BOTH_WAYS if stream not in distrusted]:
+            problems += _disagreements(history, uow, stream, rows[stream], separated[stream])
     return problems
 
 

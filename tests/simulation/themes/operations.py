@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from tests.simulation import parts, upgrade_statements
+from tests.simulation import backup_statements, parts, upgrade_statements
 from tests.simulation.statement import Part, Statement
 
 OPERATIONS = (
+    Statement(
+        number=39,
+        title="100 backups during writes: all restore; a cycle after an old restore creates 0 duplicates",
+        parts=(
+            Part(
+                figure="{count} backups made during writes, every tenth by pg_dump: all restored, 0 duplicates",
+                full=100,
+                short=2,
+                by_seed=backup_statements.statement_39,
+            ),
+        ),
+    ),
     Statement(
         number=40,
         title="Upgrade with 10,000 pupils, killed at each statement: completes or rolls back",
