@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -67,10 +68,16 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, sign_in_first)
     app.add_exception_handler(SyncError, say_what_happened)
+    app.add_exception_handler(ClientDisconnect, nobody_is_there)
     app.add_exception_handler(HTTPException, say_what_happened)
     app.add_exception_handler(RequestValidationError, say_what_happened)
     app.add_exception_handler(Exception, say_what_happened)
     return app
+
+
+async def nobody_is_there(_request: Request, _error: Exception) -> Response:
+    """The other end went away before its form was complete; nothing was done, and there is nobody to tell."""
+    return Response(status_code=400)
 
 
 async def sign_in_first(request: Request, error: Exception) -> Response:

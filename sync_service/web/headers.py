@@ -75,6 +75,8 @@ class Gate:
         host = headers.get("host", "")
         if _name_of(host) not in self._hosts:
             return 421, "Этот адрес здесь не обслуживается. Откройте страницу по адресу из настройки web.public_url."
+        if "transfer-encoding" in headers:
+            return 411, "Длина запроса не названа."
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LARGEST_BODY:
             return 413, "Слишком большой запрос: не больше 32 МиБ."

@@ -31,6 +31,7 @@ class PageServer:
         import uvicorn
 
         from sync_service.web.app import create_app
+        from sync_service.web.patience import PatientProtocol
 
         self._socket = _listen(host, port)
         address, self.port = self._socket.getsockname()[:2]
@@ -40,6 +41,8 @@ class PageServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
+                http=PatientProtocol,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,

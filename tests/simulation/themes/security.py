@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import door_statements, journal_statements, parts, session_statements
+from tests.simulation import connection_statements, door_statements, journal_statements, parts, session_statements
 from tests.simulation.statement import Part, Statement
 
 SECURITY = (
@@ -71,6 +71,17 @@ SECURITY = (
                 full=4,
                 tested_by="tests/unit/connectors/test_edge.py::test_no_byte_goes_to_a_server_that_proves_nothing",
                 by_count=parts.certificates,
+            ),
+        ),
+    ),
+    Statement(
+        number=51,
+        title="500 half-open connections: p95 of the page under 500 ms, all closed in at most 30 s",
+        parts=(
+            Part(
+                full=500,
+                tested_by="tests/simulation/test_page_statements.py::test_half_open_connections_are_given_up",
+                by_count=connection_statements.statement_51,
             ),
         ),
     ),
