@@ -21,7 +21,7 @@ import pyotp
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import QUIET, browser_path
+from tests.browser.chromium import QUIET, browser_path
 from tests.browser.stirred import CHILD, changed_list, stir
 
 SCHOOL = "/s/school12"

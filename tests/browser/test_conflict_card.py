@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.site import SCHOOL, Site, errors_on
 
 

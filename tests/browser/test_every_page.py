@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from sync_service.domain.people import Role
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.routes import pages
 from tests.browser.site import Site, furnished, site
 from tests.databases import SqliteTemplate

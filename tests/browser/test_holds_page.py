@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.held import held, lost_marks, marked_pupils
 from tests.browser.site import SCHOOL, Site, errors_on
 from tests.unit.guard.crowd import live, rows_of

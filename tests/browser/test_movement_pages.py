@@ -11,7 +11,7 @@ from sync_service.domain.errors import TransientError
 from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
 from sync_service.engine.enter_arrival import enter_arrival
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.site import Site
 from tests.unit.engine.test_movements import CHILD, MINIMAL, ORDER, form
 from tests.unit.engine.test_release_watch import CARD, arrive, enrolled, states

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from sync_service.domain.people import Role
 from sync_service.domain.streams import Stream
 from sync_service.web import errands
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.site import SCHOOL, Site, errors_on
 from tests.unit.engine.world import PUPIL
 from tests.unit.guard.crowd import a_pupil, rows_of

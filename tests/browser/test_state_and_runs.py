@@ -16,7 +16,7 @@ from sync_service.domain.people import Role
 from sync_service.domain.reports import Outcome, RunReport, RunStatus, Stage
 from sync_service.domain.streams import Stream
 from sync_service.web.server import PageServer
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 from tests.browser.site import SCHOOL, Site, errors_on
 from tests.browser.test_quarantine_page import two_unreadable_marks
 

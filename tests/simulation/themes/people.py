@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import parts
+from tests.simulation import keyboard_statements, parts
 from tests.simulation.statement import Part, Statement
 
 PEOPLE = (
@@ -25,6 +25,17 @@ PEOPLE = (
                 full=2_000,
                 tested_by="tests/simulation/test_decision_statements.py::test_every_decision_can_be_undone",
                 by_count=parts.undone_decisions,
+            ),
+        ),
+    ),
+    Statement(
+        number=36,
+        title="50 conflicts by keyboard only, at most 3 keys each",
+        parts=(
+            Part(
+                full=50,
+                tested_by="tests/browser/test_keyboard.py::test_conflicts_are_decided_by_keyboard_only",
+                by_count=keyboard_statements.statement_36,
             ),
         ),
     ),
