@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from fastapi.routing import APIRoute
 
@@ -123,6 +124,7 @@ open GET  /api/v1
 """
 LETTERS = {"S": Role.SECRETARY, "A": Role.ADMIN, "D": Role.DIRECTOR, "V": Role.VIEWER}
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 EXAMPLES = ("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id", "person_id", "token_id", "student_id")
 FILES = frozenset({"/healthz", "/readyz", "/metrics", "/language/{language}", "/", "/password", "/login/code"})
 
@@ -145,19 +147,20 @@ def in_routers(routers: Iterable[object]) -> Iterator[tuple[str, APIRoute]]:
                 yield from ((method, route) for method in sorted(route.methods or ()))
 
 
-def address_of(path: str, number: str = "1") -> str:
-    """The path with an example for each of its names."""
+def address_of(path: str, number: str = "1", examples: Mapping[str, str] = NOTHING) -> str:
+    """The path with an example for each of its names: the one that is given for this path, or for the name, else
+    ``number``."""
     address = path.replace("{school}", SCHOOL)
     for name in EXAMPLES:
-        address = address.replace("{" + name + "}", number)
+        address = address.replace("{" + name + "}", examples.get(path, examples.get(name, number)))
     assert "{" not in address, f"give {path} an example"
     return address
 
 
-def pages() -> list[str]:
+def pages(examples: Mapping[str, str] = NOTHING) -> list[str]:
     """Every screen of a school, by its address; files and streams left out."""
     return [
-        address_of(route.path)
+        address_of(route.path, examples=examples)
         for method, route in in_routers(ROUTERS)
         if method == "GET"
         and route.path not in FILES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import keyboard_statements, parts
+from tests.simulation import keyboard_statements, look_statements, parts
 from tests.simulation.statement import Part, Statement
 
 PEOPLE = (
@@ -36,6 +36,17 @@ PEOPLE = (
                 full=50,
                 tested_by="tests/browser/test_keyboard.py::test_conflicts_are_decided_by_keyboard_only",
                 by_count=keyboard_statements.statement_36,
+            ),
+        ),
+    ),
+    Statement(
+        number=37,
+        title="Every page, empty, full, failing: axe 0 violations, 320 px, 0 off-origin requests, no script needed",
+        parts=(
+            Part(
+                full=1,
+                tested_by="tests/browser/test_every_page.py::test_a_screen_is_usable_by_everybody",
+                by_count=look_statements.statement_37,
             ),
         ),
     ),

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.simulation import connection_statements, door_statements, journal_statements, parts, session_statements
+from tests.simulation import (
+    connection_statements,
+    door_statements,
+    journal_statements,
+    leak_statements,
+    parts,
+    session_statements,
+)
 from tests.simulation.statement import Part, Statement
 
 SECURITY = (
@@ -36,6 +43,17 @@ SECURITY = (
                 full=1_000,
                 short=20,
                 by_count=session_statements.statement_44,
+            ),
+        ),
+    ),
+    Statement(
+        number=45,
+        title="50 canaries (tokens, СНИЛС, names): 0 hits in logs, metrics, addresses and error pages",
+        parts=(
+            Part(
+                full=1,
+                tested_by="tests/acceptance/test_leaks.py::test_a_day_of_work_tells_nobody_about_anybody",
+                by_count=leak_statements.statement_45,
             ),
         ),
     ),
