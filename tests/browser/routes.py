@@ -39,6 +39,7 @@ SAD- GET  /s/{school}/conflicts/{case_id}
 SA-- POST /s/{school}/conflicts/{case_id}
 SA-- POST /s/{school}/conflicts/{case_id}/undo
 SA-- POST /s/{school}/conflicts/{case_id}/note
+SA-- POST /s/{school}/conflicts/{case_id}/pass
 SA-- POST /s/{school}/conflicts-bulk
 SA-- POST /s/{school}/conflicts-bulk/undo
 SAD- GET  /s/{school}/matches
