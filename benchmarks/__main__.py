@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import compare, import_samples, initial_pull, push_updates, quiet_cycle
+from benchmarks import compare, conflict_list, import_samples, initial_pull, push_updates, quiet_cycle
 from benchmarks.measuring import ROOT
 from benchmarks.options import parse
 from benchmarks.region import running
@@ -31,7 +31,7 @@ def main() -> None:
     options, machine_then = parse(__doc__), machine()
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory() as name, running(options.marks) as region:
-        for benchmark in (initial_pull, quiet_cycle, compare, push_updates, import_samples):
+        for benchmark in (initial_pull, quiet_cycle, compare, push_updates, import_samples, conflict_list):
             findings.append(benchmark.measure(options, region, Path(name)))
             print(findings[-1].markdown(), flush=True)
     with tempfile.TemporaryDirectory() as name:

@@ -51,7 +51,7 @@ def filled(made: Site) -> dict[str, str]:
         "release_id": _release(made, "not_released"),
         "/s/{school}/movements/origin/{release_id}": _release(made, "claimed"),
         "run_id": "r1",
-        "plan_id": _plan(made),
+        "plan_id": plan_of(made),
         "hold_id": str(held(world)),
         "item_id": str(world.rows("quarantine")[0]["id"]),
         "person_id": str(made.people[Role.VIEWER].person_id),
@@ -64,7 +64,7 @@ def _release(made: Site, state: str) -> str:
     return next(str(row["id"]) for row in made.world.rows("releases") if row["state"] == state)
 
 
-def _plan(made: Site) -> str:
+def plan_of(made: Site) -> str:
     """The number of a plan of everything, made on the page."""
     admin = made.sign_in(Role.ADMIN)
     answer = made.post(admin, f"/s/{SCHOOL}/resync", {"scope": "all", "kind": "compare"})

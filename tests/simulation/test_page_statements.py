@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.queue import long_queue
 from tests.databases import SqliteTemplate
 from tests.simulation import connection_statements
 from tests.simulation.databases import Databases
 from tests.simulation.door_statements import a_site
+from tests.simulation.queue_statements import SHORT, statements_of_the_list
 
 
 @pytest.fixture
 def databases(sqlite_template: SqliteTemplate) -> Databases:
     return Databases(sqlite_template)
+
+
+def test_the_list_of_conflicts_costs_the_same_however_long_it_is(databases: Databases) -> None:
+    """As many statements for a page of a hundred as for one of fifty-odd."""
+    with a_site(databases) as made:
+        long_queue(made, SHORT)
+        before = statements_of_the_list(made, SHORT)
+        long_queue(made, SHORT)
+        assert statements_of_the_list(made, 2 * SHORT) == before
 
 
 def test_half_open_connections_are_given_up(databases: Databases) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import keyboard_statements, look_statements, parts
+from tests.simulation import keyboard_statements, look_statements, parts, queue_statements
 from tests.simulation.statement import Part, Statement
 
 PEOPLE = (
@@ -47,6 +47,17 @@ PEOPLE = (
                 full=1,
                 tested_by="tests/browser/test_every_page.py::test_a_screen_is_usable_by_everybody",
                 by_count=look_statements.statement_37,
+            ),
+        ),
+    ),
+    Statement(
+        number=38,
+        title="10,000 conflicts: p95 of the list under 300 ms",
+        parts=(
+            Part(
+                full=10_000,
+                tested_by="tests/simulation/test_page_statements.py::test_the_list_of_conflicts_costs_the_same_however_long_it_is",
+                by_count=queue_statements.statement_38,
             ),
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.simulation import (
     connection_statements,
     door_statements,
+    injection_statements,
     journal_statements,
     leak_statements,
     parts,
@@ -65,6 +66,17 @@ SECURITY = (
                 full=1_250,
                 short=30,
                 by_count=journal_statements.statement_46,
+            ),
+        ),
+    ),
+    Statement(
+        number=47,
+        title="200 XSS payloads through regional fields: 0 run; cells of CSV neutralised",
+        parts=(
+            Part(
+                full=200,
+                tested_by="tests/browser/test_injection.py::test_payloads_stay_text",
+                by_count=injection_statements.statement_47,
             ),
         ),
     ),
