@@ -105,6 +105,10 @@ SECURITY = (
         ),
     ),
     Statement(
+        number=50,
+        title="Erasure of a subject: 0 canaries left after VACUUM; act and extract produced",
+    ),
+    Statement(
         number=51,
         title="500 half-open connections: p95 of the page under 500 ms, all closed in at most 30 s",
         parts=(
