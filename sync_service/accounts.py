@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGET_FAILURES = timedelta(hours=24)
 TOTP_SECONDS = 30
 TOKEN_PREFIX = "ecps_"  # noqa: S105  # lets scanners of leaked secrets recognise one
+CLEAR_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are misread on paper
 COMMON = frozenset(
     {
         "password",
@@ -69,7 +70,16 @@ class AccountError(DecisionError):
 class PeopleStore(Protocol):
     """What accounts need to be kept; see :class:`sync_service.persistence.people.SqlPeople`."""
 
-    def add(self, *, login: str, name: str, password: str, must_change: bool, now: datetime) -> int | None: ...
+    def add(
+        self,
+        *,
+        login: str,
+        name: str,
+        password: str,
+        must_change: bool,
+        roles: Mapping[SchoolId, Role],
+        now: datetime,
+    ) -> int | None: ...
     def change(self, person_id: int, **values: Any) -> None: ...
     def set_role(self, person_id: int, school: SchoolId, role: Role | None) -> None: ...
     def by_login(self, login: str) -> tuple[Person, str] | None: ...
@@ -137,16 +147,31 @@ class Accounts:
             raise AccountError("Имя входа: латинские буквы, цифры, точка, дефис; от 2 до 64 знаков.")
         if not name:
             raise AccountError("Укажите фамилию и инициалы: они стоят в журнале рядом с решениями.")
-        chosen = password if password is not None else secrets.token_urlsafe(12)
+        chosen = password if password is not None else self._one_time_password(login)
         self._check_strength(chosen, login)
         person_id = self._store.add(
-            login=login, name=name, password=self._hasher.hash(chosen), must_change=must_change, now=self._now()
+            login=login,
+            name=name,
+            password=self._hasher.hash(chosen),
+            must_change=must_change,
+            roles=roles,
+            now=self._now(),
         )
         if person_id is None:
             raise AccountError(f"Имя входа {login} уже занято.")
-        for school, role in roles.items():
-            self._store.set_role(person_id, school, role)
         return self._get(person_id), chosen
+
+    def add_first(
+        self, *, login: str, name: str, schools: Iterable[SchoolId], password: str | None = None
+    ) -> tuple[Person, str] | None:
+        """The administrator of an installation that nobody can enter yet; None, and nothing done, when somebody can.
+
+        A password of the person's own stays; without one the first login asks for another. Raises as :meth:`add`.
+        """
+        if not self.is_empty():
+            return None
+        roles = dict.fromkeys(schools, Role.ADMIN)
+        return self.add(login=login, name=name, roles=roles, password=password, must_change=password is None)
 
     def set_role(self, person_id: int, school: SchoolId, role: Role | None) -> None:
         """Another role from the next request on; open sessions end."""
@@ -164,7 +189,7 @@ class Accounts:
 
     def reset_password(self, person_id: int) -> str:
         """A new first password, shown once; the second factor stays."""
-        chosen = secrets.token_urlsafe(12)
+        chosen = self._one_time_password(self._get(person_id).login)
         self._store.change(person_id, password=self._hasher.hash(chosen), must_change_password=True)
         self._store.close_sessions(person_id=person_id)
         return chosen
@@ -211,6 +236,14 @@ class Accounts:
         if person is None:
             raise AccountError(f"Учётной записи {person_id} нет. Обновите список.")
         return person
+
+    def _one_time_password(self, login: str) -> str:
+        """Drawn anew until it passes: a login of two letters stands in one of them now and then."""
+        while True:
+            drawn = "".join(secrets.choice(CLEAR_SIGNS) for _ in range(16))
+            chosen = "-".join(drawn[start : start + 4] for start in range(0, len(drawn), 4))
+            if login not in chosen:
+                return chosen
 
     @staticmethod
     def _check_strength(password: str, login: str) -> None:

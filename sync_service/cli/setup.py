@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from sync_service.cli import output
+from sync_service.cli import first_admin, output
 from sync_service.cli.exit_codes import ExitCode
 from sync_service.cli.failures import Failure
 from sync_service.cli.options import AsJson, Config
@@ -44,14 +44,24 @@ def init(
     name: Annotated[_Text, typer.Option("--name", help="Название школы.")] = None,
     organization_id: Annotated[_Text, typer.Option("--organization-id", help="Номер организации в ГИС.")] = None,
     base_url: Annotated[_Text, typer.Option("--base-url", help="Адрес ГИС, https://…")] = None,
+    admin: Annotated[
+        _Text,
+        typer.Option("--admin", metavar="LOGIN", help="Имя входа первого администратора; пароль покажется один раз."),
+    ] = None,
+    admin_name: Annotated[
+        str, typer.Option("--admin-name", metavar="NAME", help="Фамилия и инициалы администратора.")
+    ] = first_admin.NAME,
     config: Config = None,
     as_json: AsJson = False,
 ) -> int:
-    """Создать файл настроек и базу данных."""
+    """Создать файл настроек, базу данных и учётную запись первого администратора."""
     shell = Shell.of(ctx, config, as_json)
+    first_admin.check(admin)
     if shell.config.exists():
-        output.print_failure(_already_there(shell.config), as_json=shell.as_json)
-        return ExitCode.FAILED
+        if admin is None:
+            output.print_failure(_already_there(shell.config), as_json=shell.as_json)
+            return ExitCode.FAILED
+        return _open(shell, admin, admin_name, made=False)
     answers = {
         "code": _answer(code, "--code", "Код школы (латиницей)"),
         "name": _answer(name, "--name", "Название школы"),
@@ -64,15 +74,37 @@ def init(
     except OSError as error:
         output.print_failure(_not_written(shell.config, error), as_json=shell.as_json)
         return ExitCode.FAILED
+    return _open(shell, admin, admin_name, made=True)
+
+
+def _open(shell: Shell, admin: str | None, admin_name: str, *, made: bool) -> int:
+    """The database of these settings and somebody who may enter; ``made``: the settings were written just now."""
     with shell.service(create=True) as service:
         schools = [school.code for school in service.schools()]
         database = service.db.engine.url.render_as_string(hide_password=True)
+        if made:
+            output.note(f"Созданы {shell.config} и база данных.")
+        somebody = not service.accounts.is_empty()
+        entered = first_admin.enter(service, admin, admin_name)
 
     def render() -> None:
-        output.say(f"Созданы {shell.config} и база данных.")
+        if somebody:
+            output.say("Учётные записи уже есть, новой не заведено. Список: ecp-sync users list.")
+        elif entered is None:
+            output.say(f"Страница закрыта для всех. Первый администратор: ecp-sync init --admin {first_admin.LOGIN}")
+        elif admin is not None:
+            first_admin.announce(entered, output.say)
         output.say("Дальше: ecp-sync connection login, затем ecp-sync import ФАЙЛ и ecp-sync sync.")
 
-    shell.show({"config": str(shell.config), "database": database, "schools": schools}, render)
+    shell.show(
+        {
+            "config": str(shell.config),
+            "database": database,
+            "schools": schools,
+            "administrator": None if entered is None else entered.to_json(),
+        },
+        render,
+    )
     return ExitCode.DONE
 
 
@@ -80,7 +112,8 @@ def _already_there(config: Path) -> Failure:
     return Failure(
         kind="FileExists",
         code=ExitCode.FAILED,
-        message=f"Файл {config} уже есть, он не изменён. Проверить его: ecp-sync check-config.",
+        message=f"Файл {config} уже есть, он не изменён. Проверить его: ecp-sync check-config. Завести первого"
+        f" администратора: ecp-sync init --admin {first_admin.LOGIN}.",
     )
 
 

@@ -48,7 +48,7 @@ def show_list(ctx: typer.Context, config: Config = None, as_json: AsJson = False
 
     def render() -> None:
         if not rows:
-            output.say('Учётных записей нет. Первая: ecp-sync users add ivanova --name "Иванова И. И." --role admin')
+            output.say("Учётных записей нет. Первый администратор: ecp-sync init --admin ivanova")
             return
         output.print_table(
             ("Имя входа", "Кто", "Роли", "Второй код", "Состояние"),

@@ -29,8 +29,17 @@ class SqlPeople:
 
     # -- accounts
 
-    def add(self, *, login: str, name: str, password: str, must_change: bool, now: datetime) -> int | None:
-        """The id of the new account; None when the login is taken."""
+    def add(
+        self,
+        *,
+        login: str,
+        name: str,
+        password: str,
+        must_change: bool,
+        roles: Mapping[SchoolId, Role],
+        now: datetime,
+    ) -> int | None:
+        """The id of the new account with its roles; None when the login is taken."""
         with connected(self._engine, writing=True) as connection:
             if connection.execute(select(people.c.id).where(people.c.login == login)).scalar() is not None:
                 return None
@@ -47,6 +56,11 @@ class SqlPeople:
                 )
                 .returning(people.c.id)
             ).scalar_one()
+            if roles:
+                connection.execute(
+                    insert(memberships),
+                    [{"person_id": added, "school_id": school, "role": role.value} for school, role in roles.items()],
+                )
             connection.commit()
         return int(added)
 

@@ -95,7 +95,7 @@ def test_init_asks_nobody_when_nobody_is_there(empty_folder: Office) -> None:
 
 def test_init_asks_a_person_for_what_is_missing(empty_folder: Office) -> None:
     """On a terminal every answer that was not given is asked for."""
-    empty_folder.type_in("school-900\n")
+    empty_folder.type_in("school-900\n\n")
     empty_folder.monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     empty_folder.must("init", *ANSWERS[2:])
     assert 'code = "school-900"' in (empty_folder.folder / "config.toml").read_text(encoding="utf-8")
