@@ -16,6 +16,7 @@ from sync_service.cli import (
     audit,
     conflicts,
     connection,
+    contacts,
     failures,
     holds,
     imports,
@@ -102,6 +103,7 @@ for _noun in (
     connection,
     schools,
     users,
+    contacts,
     subjects,
     audit,
 ):

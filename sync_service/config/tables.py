@@ -112,6 +112,11 @@ class Channel(Strict):
     url: SecretStr
     names: bool = False
 
+    @property
+    def scheme(self) -> str:
+        """What kind of channel it is; the rest of the address may hold a password."""
+        return self.url.get_secret_value().partition("://")[0]
+
     @field_validator("to")
     @classmethod
     def _somebody(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -211,6 +211,18 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody who is told. ``class_name`` is whose class teacher it is; ``address`` a mailbox, a number or a name
+    in a messenger, as the channels of the settings want it."""
+
+    contact_id: int = 0  # 0: not stored yet
+    role: Role
+    class_name: str | None = None
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One message to one role. ``subject`` and ``text`` are Russian; ``key`` makes a repeat harmless.
 

@@ -16,6 +16,16 @@ def masked_phone(number: str | None) -> str | None:
     return f"8 (•••) •••-{tail[:2]}-{tail[2:]}"
 
 
+def masked_address(address: str) -> str:
+    """«i•••@school.example», a telephone as above, of anything else the first two signs."""
+    box, at, server = address.rpartition("@")
+    if at and box:
+        return f"{box[:1]}•••@{server}"
+    if re.fullmatch(r"[+\d() \-]{7,}", address):
+        return masked_phone(address) or HIDDEN
+    return f"{address[:2]}•••"
+
+
 def masked_snils(number: str | None) -> str | None:
     """«•••-•••-••• 95»; None for none."""
     digits = re.sub(r"\D", "", number or "")

@@ -10,6 +10,7 @@ from sync_service.persistence.stores.attempts import Attempts
 from sync_service.persistence.stores.audit import Audit
 from sync_service.persistence.stores.cases import Cases
 from sync_service.persistence.stores.conflicts import Conflicts
+from sync_service.persistence.stores.contacts import Contacts
 from sync_service.persistence.stores.cursors import Cursors
 from sync_service.persistence.stores.guard import GuardCounts, Holds
 from sync_service.persistence.stores.inbox import Inbox
@@ -52,6 +53,7 @@ class SqlUnitOfWork:
         self.releases = Releases(tx)
         self.audit = Audit(tx)
         self.notifications = Notifications(tx)
+        self.contacts = Contacts(tx)
         self.plans = Plans(tx)
         self.guard = GuardCounts(tx)
         self.holds = Holds(tx)

@@ -77,6 +77,7 @@ NAVIGATION: tuple[tuple[str, tuple[Section, ...]], ...] = (
             Section("/connection", "Подключение", "gis", Permission.CONNECT),
             Section("/journal", "Журнал", "book", Permission.READ_JOURNAL),
             Section("/people", "Пользователи", "user", Permission.MANAGE_PEOPLE),
+            Section("/contacts", "Кому сообщать", "mail", Permission.MANAGE_PEOPLE),
         ),
     ),
 )

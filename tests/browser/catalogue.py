@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 from sync_service.engine import (
+    contacts,
     failure_words,
     judging,
     messages,
@@ -74,6 +75,8 @@ NAMED = (
     resync_words.PLAN_STATES,
     resync_words.PLAN_ACTS,
     resync_words.LEFT,
+    contacts.ROLES,
+    contacts.WRONG,
 )
 # What the engine says without a table; «прежняя школа» stands where a school has no name.
 OF_TODAY = (

@@ -88,6 +88,10 @@ SAD- POST /s/{school}/find
 -A-- POST /s/{school}/people/{person_id}
 -A-- POST /s/{school}/people-tokens
 -A-- POST /s/{school}/people-tokens/{token_id}
+-A-- GET  /s/{school}/contacts
+-A-- POST /s/{school}/contacts
+-A-- POST /s/{school}/contacts-shown
+-A-- POST /s/{school}/contacts/{contact_id}
 SAD- GET  /s/{school}/quarantine
 SAD- GET  /s/{school}/quarantine/{item_id}
 SA-- POST /s/{school}/quarantine/retry
@@ -126,7 +130,10 @@ open GET  /api/v1
 LETTERS = {"S": Role.SECRETARY, "A": Role.ADMIN, "D": Role.DIRECTOR, "V": Role.VIEWER}
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-EXAMPLES = ("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id", "person_id", "token_id", "student_id")
+EXAMPLES = (
+    *("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id"),
+    *("person_id", "token_id", "student_id", "contact_id"),
+)
 FILES = frozenset({"/healthz", "/readyz", "/metrics", "/language/{language}", "/", "/password", "/login/code"})
 
 

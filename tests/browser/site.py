@@ -23,6 +23,8 @@ from sync_service.domain.people import Person, Role
 from sync_service.domain.reports import Outcome, RunReport, RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.attend_cases import pass_on, postpone
+from sync_service.engine.ports import Contact
+from sync_service.engine.ports import Role as Recipient
 from sync_service.persistence.people import SqlPeople
 from sync_service.web.server import PageServer
 from tests.unit.engine.world import PUPIL, Timetable, World, build, furnish
@@ -137,7 +139,7 @@ def site(url: str, folder: Path) -> Iterator[Site]:
 
 def furnished(made: Site) -> None:
     """Something of everything that waits for a person: conflicts, one of them passed on and one put off, possible
-    doubles of a pupil and of a parent, pupils not released, and a run in which a record failed."""
+    doubles of a pupil and of a parent, pupils not released, a run in which a record failed, and whom to tell."""
     world = made.world
     passed = made.disagree(
         {"phone": "+79120000001", "address": "ул. Королёва"}, {"phone": "+79120000002", "address": "ул. Королева"}
@@ -146,6 +148,13 @@ def furnished(made: Site) -> None:
     later = made.clash(last_name="Кравец", snils="08765430300")
     postpone(world.desk(), Queue.CONFLICTS, later, world.clock.today(world.school.zone) + timedelta(days=1))
     a_parent_twice(world)
+    with world.db.write(world.school.school_id) as uow:
+        for role, class_name in ((Recipient.DIRECTOR, None), (Recipient.CLASS_TEACHER, "5А")):
+            address = f"{role.value}.{'very-' * 6}long@school-900.example"
+            uow.contacts.put(
+                Contact(role=role, class_name=class_name, name="Смирнова-Петрова Е. А.", address=address)
+            )
+        uow.commit()
     arrival = {"kind": "arrival", "date": "2026-11-16", "order_number": "12-у", "order_date": "2026-11-16"}
     for number, (origin, name) in enumerate((("school", "Зайцев"), (None, "Юсупова"), ("other_district", "Панов"))):
         card = world.insert(

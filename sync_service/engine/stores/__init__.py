@@ -23,7 +23,14 @@ from sync_service.engine.stores.exchange import (
     QuarantineStore,
     SignatureCount,
 )
-from sync_service.engine.stores.journal import AuditRow, AuditStore, ChainedEntry, ChainedItem, NotificationStore
+from sync_service.engine.stores.journal import (
+    AuditRow,
+    AuditStore,
+    ChainedEntry,
+    ChainedItem,
+    ContactStore,
+    NotificationStore,
+)
 from sync_service.engine.stores.runs import DayCount, Fence, Leases, RunStore
 from sync_service.engine.stores.staging import (
     Cell,
@@ -46,6 +53,7 @@ __all__ = [
     "ChainedEntry",
     "ChainedItem",
     "ConflictStore",
+    "ContactStore",
     "CursorStore",
     "Database",
     "DayCount",

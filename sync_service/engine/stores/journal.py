@@ -11,7 +11,7 @@ from sync_service.domain.audit import AuditEntry, AuditItem, JournalHead
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
-from sync_service.engine.ports import Notification
+from sync_service.engine.ports import Contact, Notification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +120,17 @@ class NotificationStore(Protocol):
     def contacts(self, role: str, class_name: str | None) -> list[str]: ...
 
     def latest(self, limit: int = 100) -> list[tuple[datetime, Notification]]: ...
+
+
+class ContactStore(Protocol):
+    def all(self) -> list[Contact]:
+        """By role, class and name."""
+        ...
+
+    def put(self, contact: Contact) -> Contact:
+        """Add it; one of the same role, class and address gets the name instead. Returns it as stored."""
+        ...
+
+    def drop(self, contact_id: int) -> Contact | None:
+        """None when there is none of this number in the school."""
+        ...

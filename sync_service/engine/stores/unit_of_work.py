@@ -16,7 +16,7 @@ from sync_service.engine.stores.decisions import (
     ReleaseStore,
 )
 from sync_service.engine.stores.exchange import AttemptStore, CursorStore, Inbox, OutboxStore, QuarantineStore
-from sync_service.engine.stores.journal import AuditStore, NotificationStore
+from sync_service.engine.stores.journal import AuditStore, ContactStore, NotificationStore
 from sync_service.engine.stores.runs import Fence, Leases, RunStore
 from sync_service.engine.stores.staging import Journal, LinkStore, StagingStore, SubjectStore
 
@@ -62,6 +62,9 @@ class UnitOfWork(Protocol):
 
     @property
     def notifications(self) -> NotificationStore: ...
+
+    @property
+    def contacts(self) -> ContactStore: ...
 
     @property
     def plans(self) -> PlanStore: ...

@@ -22,6 +22,7 @@ from sync_service.engine import (
     queries_releases,
     queries_resync,
 )
+from sync_service.engine.contacts import ContactRow
 from sync_service.engine.queries_runs import RunRow
 from tests.unit.cli.office import Office
 from tests.unit.cli.test_deciding import arrived, doubtful, poisoned
@@ -55,6 +56,7 @@ VIEWS = (
     queries_resync.PlanView,
     queries_resync.PlanItemView,
     queries_resync.PlanFieldView,
+    ContactRow,
 )
 
 
