@@ -49,6 +49,7 @@ def examine(settings: Settings, *, clock: Clock, fix: bool = False) -> list[Find
     if db is None:
         return findings
     try:
+        findings += _recipients(settings, db)
         if mappings is not None:
             for school in settings.schools:
                 findings += examine_region(school, settings.limits, db=db, mappings=mappings, clock=clock)
@@ -90,6 +91,26 @@ def _channels(settings: Settings) -> list[Finding]:
     if settings.channels and not findings:
         findings.append(ok("channels", f"Каналы уведомлений понятны: {len(settings.channels)}."))
     return findings
+
+
+def _recipients(settings: Settings, db: SqlDatabase) -> Iterator[Finding]:
+    """Roles that a channel serves by their own addresses, and nobody has entered one."""
+    from sync_service.engine.contacts import ROLES
+    from sync_service.notify import PLACE, routes_of
+
+    served = {role for route in routes_of(settings) if PLACE in route.url for role in ROLES if role.value in route.to}
+    if not served:
+        return
+    for school in db.schools.all():
+        with db.read(school.school_id) as uow:
+            missing = served - {contact.role for contact in uow.contacts.all()}
+        if missing:
+            names = ", ".join(name for role, name in ROLES.items() if role in missing)
+            yield warning(
+                f"contacts {school.code}",
+                f"Некому сообщать: {names}. Канал есть, адреса нет.",
+                "Впишите на странице «Кому сообщать» или командой ecp-sync contacts set.",
+            )
 
 
 def _mappings(settings: Settings) -> tuple[Mappings, list[str]]:

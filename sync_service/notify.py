@@ -27,6 +27,7 @@ from sync_service.engine.ports import Clock, Notification, Role
 from sync_service.engine.telling import note_arrival, untold
 
 if TYPE_CHECKING:
+    from sync_service.config import Settings
     from sync_service.engine.stores import Database
 
 LOOK_SECONDS = 60.0  # between two looks for what is due again, or for the end of quiet hours
@@ -77,6 +78,11 @@ class Route:
 
     def text(self, notification: Notification) -> str:
         return notification.text if self.names and notification.role in _NAMED else notification.nameless
+
+
+def routes_of(settings: Settings) -> list[Route]:
+    """The channels of the settings, in their order."""
+    return [Route(to=frozenset(one.to), url=one.url.get_secret_value(), names=one.names) for one in settings.channels]
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sync_service.notify import Courier, Route
+from sync_service.notify import Courier, routes_of
 
 if TYPE_CHECKING:
     from sync_service.config import Settings
@@ -72,7 +72,7 @@ def hire_courier(
     return Courier(
         db,
         schools,
-        [Route(to=frozenset(one.to), url=one.url.get_secret_value(), names=one.names) for one in settings.channels],
+        routes_of(settings),
         clock=clock,
         quiet=quiet,
         director_at_once=rules.director_at_once,

@@ -69,6 +69,35 @@ def set_one(
     return ExitCode.DONE
 
 
+@command(app, "test")
+def try_now(
+    shell: Shell,
+    contact_id: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Argument(metavar="[ID]", help="Кому; без него — во все каналы, у которых одно место."),
+    ] = None,
+) -> int:
+    """Отправить проверочное сообщение сейчас и сказать, ушло ли оно."""
+    from sync_service.engine.queries import plain
+    from sync_service.notify_trial import try_channels
+
+    with shell.service() as service:
+        desk = service.desk(shell.one_school(service), shell.person())
+        trials = try_channels(desk, service.settings, contact_id)
+
+    def render() -> None:
+        if not trials:
+            output.say("Все каналы доставляют по адресам людей. Проверить одного: ecp-sync contacts test №.")
+            return
+        output.print_table(
+            ("Канал", "Вид", "Ушло"),
+            [(trial.channel, trial.scheme, "да" if trial.arrived else "НЕТ") for trial in trials],
+        )
+
+    shell.show(plain(trials), render)
+    return ExitCode.DONE if all(trial.arrived for trial in trials) else ExitCode.FAILED
+
+
 @command(app, "remove")
 def remove(shell: Shell, contact_id: Annotated[int, typer.Argument(metavar="ID")]) -> int:
     """Больше не сообщать по этому адресу."""

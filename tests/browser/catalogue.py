@@ -17,6 +17,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
+from sync_service import notify_trial
 from sync_service.engine import (
     contacts,
     failure_words,
@@ -79,6 +80,7 @@ NAMED = (
     contacts.WRONG,
 )
 # What the engine says without a table; «прежняя школа» stands where a school has no name.
+OF_TRIALS = (notify_trial.NO_CHANNELS, notify_trial.NOT_FOR_THIS)
 OF_TODAY = (
     "расхождение",
     "возможный двойник",
@@ -140,7 +142,7 @@ def engine_texts() -> Iterator[str]:
     yield from messages._STEPS.values()
     yield queries_retry.BUSY
     yield from (quarantine_words._REFUSED, quarantine_words._UNREADABLE)
-    yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_A_PUPIL)
+    yield from (resync_words.EXPIRED_TEXT, *OF_TODAY, *OF_TRIALS, *OF_A_PUPIL)
 
 
 def texts() -> list[str]:

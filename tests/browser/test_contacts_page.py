@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
+from sync_service.config import Channel
 from sync_service.domain.people import Role
 from tests.browser.site import Site
+from tests.smtp_server import Mood, mail_server
 
 
 def test_an_administrator_says_whom_to_tell(school_page: Site) -> None:
@@ -39,3 +43,24 @@ def test_a_name_is_text_and_nothing_else(school_page: Site) -> None:
     page = admin.get("/s/school-900/contacts").text
     assert name not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_trial_says_on_the_page_whether_it_arrived(school_page: Site) -> None:
+    """Without channels it says so; with one the letter arrives, and its failure is told in words."""
+    admin = school_page.sign_in(Role.ADMIN)
+    fields = {"role": "director", "name": "Орлова Е. С.", "address": "orlova@school.example"}
+    school_page.post(admin, "/s/school-900/contacts", fields)
+    ((number,),) = [(row["id"],) for row in school_page.world.rows("contacts")]
+    assert "Каналы не настроены" in school_page.post(admin, "/s/school-900/contacts-tried").text
+    with mail_server() as box:
+        channel = Channel(to=("director",), url=SecretStr(box.url))
+        service = school_page.service
+        service.settings = service.settings.model_copy(update={"channels": (channel,)})
+        page = school_page.post(admin, "/s/school-900/contacts-tried", {"contact": number})
+        assert (page.status_code, len(box.letters)) == (200, 1)
+        assert "ушло" in page.text
+        assert str(box.port) not in page.text
+        box.mood = Mood.FULL
+        page = school_page.post(admin, "/s/school-900/contacts-tried", {"contact": number})
+        assert "не ушло" in page.text
+        assert school_page.post(admin, "/s/school-900/contacts-tried", {"contact": "9" * 30}).status_code == 404

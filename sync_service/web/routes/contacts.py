@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -17,6 +18,8 @@ from sync_service.engine.contacts import (
     remove_contact,
     set_contact,
 )
+from sync_service.notify import PLACE
+from sync_service.notify_trial import Trial, try_channels
 from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)
@@ -53,6 +56,19 @@ def unmask(post: Manage) -> HTMLResponse:
     return _page(visit, rows=contacts_in_full(visit.desk()))
 
 
+@router.post("/s/{school}/contacts-tried")
+def try_channels_now(post: Manage) -> HTMLResponse:
+    """A message that says nothing, to one contact or to every channel that is one place."""
+    visit, number = post.visit, post.text("contact")
+    try:
+        trials = try_channels(visit.desk(), visit.service.settings, int(number) if number.isdecimal() else None)
+    except NoSuchCase:
+        return _page(visit, problem="Этого адреса уже нет.", status=404)
+    except DecisionError as error:
+        return _page(visit, problem=str(error), status=422)
+    return _page(visit, trials=trials)
+
+
 @router.post("/s/{school}/contacts/{contact_id}")
 def remove(post: Manage, contact_id: int) -> Response:
     """Nobody is told there any more."""
@@ -68,6 +84,7 @@ def _page(
     visit: Visit,
     *,
     rows: list[ContactRow] | None = None,
+    trials: Sequence[Trial] | None = None,
     problem: str = "",
     typed: dict[str, str] | None = None,
     status: int = 200,
@@ -76,9 +93,11 @@ def _page(
         "contacts.html",
         status=status,
         problem=problem,
+        trials=trials,
         typed=typed or {},
         rows=contact_rows(visit.service.db, visit.school) if rows is None else rows,
         shown=rows is not None,
         roles={role.value: name for role, name in ROLES.items()},
         channels=visit.service.settings.channels,
+        places=any(PLACE not in one.url.get_secret_value() for one in visit.service.settings.channels),
     )
