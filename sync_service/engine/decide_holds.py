@@ -29,12 +29,7 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
     Raises DecisionError (``stale``) when ``digest`` is given and the set is another one by now.
     """
     with desk.db.write(desk.school.school_id) as uow:
-        case = _undecided(desk, uow, hold_id)
-        if digest is not None and digest != case.digest:
-            raise DecisionError(
-                f"Задержание {hold_id}: состав изменился, пока вы решали. Посмотрите: holds show {hold_id}.",
-                stale=True,
-            )
+        case = _undecided(desk, uow, hold_id, digest)
         now = desk.now()
         waiting = case.state is HoldState.SECONDING and case.first_at is not None and now - case.first_at < VALID_FOR
         if case.needs_second and not waiting:
@@ -60,11 +55,14 @@ def release(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
     return decided
 
 
-def discard(desk: Desk, hold_id: int) -> Hold:
+def discard(desk: Desk, hold_id: int, *, digest: str | None = None) -> Hold:
     """The change is not wanted. On the way to the region: deleted rows come back, changed ones stay but are not sent
-    until they change again. On the way to the school: nothing is done here until the region changes it again."""
+    until they change again. On the way to the school: nothing is done here until the region changes it again.
+
+    Raises DecisionError (``stale``) when ``digest`` is given and the set is another one by now.
+    """
     with desk.db.write(desk.school.school_id) as uow:
-        case = _undecided(desk, uow, hold_id)
+        case = _undecided(desk, uow, hold_id, digest)
         items = _standing_items(uow, case)
         if case.way is Way.PUSH:
             discard_push(desk, uow, case, items)
@@ -156,13 +154,18 @@ def undo(desk: Desk, hold_id: int) -> Hold:
 # --- what the decisions share ------------------------------------------------------------------------------------
 
 
-def _undecided(desk: Desk, uow: UnitOfWork, hold_id: int) -> Hold:
+def _undecided(desk: Desk, uow: UnitOfWork, hold_id: int, digest: str | None = None) -> Hold:
     case = uow.holds.get(hold_id)
     if case is None:
         raise not_found("Задержание", hold_id)
     if case.state not in UNDECIDED:
         who = desk.said(case.decided_by, case.decided_at)
         raise DecisionError(f"Задержание {hold_id}: уже решено{who} или отпало. Обновите список.", stale=True)
+    if digest is not None and digest != case.digest:
+        raise DecisionError(
+            f"Задержание {hold_id}: состав изменился, пока вы решали. Посмотрите: holds show {hold_id}.",
+            stale=True,
+        )
     return case
 
 

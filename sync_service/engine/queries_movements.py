@@ -15,6 +15,7 @@ from sync_service.domain.rules.school_year import school_year_of
 from sync_service.domain.streams import Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
+from sync_service.engine.decisions import not_found
 from sync_service.engine.entry_schools import SchoolChoice, load_directory
 from sync_service.engine.queries_captions import Captions, load_captions
 from sync_service.engine.stores import Database, MovementFilter, UnitOfWork
@@ -125,7 +126,7 @@ def _is_another(one: SchoolChoice, school: School) -> bool:
 
 
 def pupil_head(db: Database, school: School, student_id: int) -> PupilHead:
-    """Raises DecisionError when there is no such card."""
+    """Raises NoSuchCase when there is no such card."""
     with db.read(school.school_id) as uow:
         return _head(uow, LocalId(student_id))
 
@@ -155,7 +156,7 @@ def _head(uow: UnitOfWork, student_id: LocalId) -> PupilHead:
     captions = load_captions(uow, {Stream.STUDENTS: {student_id}})
     row = captions.row(Stream.STUDENTS, student_id)
     if not row:
-        raise DecisionError(f"Ученик {student_id}: нет такой карточки. Найдите ученика снова.")
+        raise not_found("Ученик", student_id)
     return PupilHead(
         student_id=student_id,
         name=captions.of(Stream.STUDENTS, student_id),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import LocalId
 from sync_service.domain.outbox import Entry
 from sync_service.domain.records import Values
@@ -12,6 +11,7 @@ from sync_service.domain.releases import OPEN_STATES
 from sync_service.domain.streams import Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
+from sync_service.engine.decisions import not_found
 from sync_service.engine.queries_captions import load_captions, person_name
 from sync_service.engine.queries_masks import HIDDEN, masked_phone, masked_snils
 from sync_service.engine.queries_movements import MovementRow, movement_rows_of
@@ -75,13 +75,13 @@ class PupilView:
 
 
 def pupil_view(db: Database, school: School, student_id: int, *, unmask: bool = False) -> PupilView:
-    """One card; a constant number of statements. Raises DecisionError when there is none."""
+    """One card; a constant number of statements. Raises NoSuchCase when there is none."""
     pupil = LocalId(student_id)
     with db.read(school.school_id) as uow:
         captions = load_captions(uow, {Stream.STUDENTS: {pupil}})
         row = captions.row(Stream.STUDENTS, pupil)
         if not row:
-            raise DecisionError(f"Ученик {student_id}: нет такой карточки. Найдите ученика снова.")
+            raise not_found("Ученик", student_id)
         entry = uow.outbox.by_local(Stream.STUDENTS, [pupil]).get(pupil)
         parents = _parents(uow, pupil, unmask=unmask)
         return PupilView(

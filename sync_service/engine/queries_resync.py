@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import Link, LocalId
 from sync_service.domain.plans import FieldChange, Plan, PlanAct, PlanItem, PlanState, Target
 from sync_service.domain.records import Scalar, Values
@@ -16,6 +15,7 @@ from sync_service.domain.streams import SPECS, Stream
 from sync_service.engine import queries_resync_words as words
 from sync_service.engine import queries_words
 from sync_service.engine.context import School
+from sync_service.engine.decisions import not_found
 from sync_service.engine.ports import Clock
 from sync_service.engine.queries_captions import Captions, load_captions
 from sync_service.engine.stores import Database, UnitOfWork
@@ -92,11 +92,11 @@ def plan_rows(db: Database, school: School, clock: Clock, *, limit: int = 20) ->
 
 
 def plan_view(db: Database, school: School, clock: Clock, plan_id: int) -> PlanView:
-    """One plan. Raises DecisionError when there is none."""
+    """One plan. Raises NoSuchCase when there is none."""
     with db.read(school.school_id) as uow:
         plan = uow.plans.get(plan_id)
         if plan is None:
-            raise DecisionError(f"План {plan_id}: нет такого плана. Список: ecp-sync resync list.")
+            raise not_found("План", plan_id)
         named = _Named.load(uow, plan.items)
     return PlanView(**_row(school, plan, clock.now()), items=tuple(named.item(item) for item in plan.items))
 

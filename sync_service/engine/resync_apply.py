@@ -37,6 +37,7 @@ from sync_service.domain.records import Scalar
 from sync_service.domain.streams import BOTH_WAYS, SPECS, RemoteRecord, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle
+from sync_service.engine.decisions import not_found
 from sync_service.engine.drafting import Draft, draft
 from sync_service.engine.inventory import match_inventory
 from sync_service.engine.leased_run import Heartbeat, Job
@@ -80,7 +81,7 @@ def apply_plan(job: Job, plan_id: int) -> Plan:
 def _stored(uow: UnitOfWork, plan_id: int) -> Plan:
     plan = uow.plans.get(plan_id)
     if plan is None:
-        raise DecisionError(f"План {plan_id}: нет такого плана. Список: ecp-sync resync list.")
+        raise not_found("План", plan_id)
     return plan
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sync_service.domain.errors import ConfigError, DatabaseBusy, DatabaseDamaged, FatalError
+from sync_service.domain.errors import ConfigError, DatabaseBusy, DatabaseDamaged, FatalError, NoSuchCase
 
 BUSY_SECONDS = 30
 CACHE_KIB = 32 * 1024
@@ -146,6 +146,8 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _translate(error) from None
+    except OverflowError:  # SQLite's driver takes no number of more than 64 bits
+        raise NoSuchCase("Нет такой записи: её номер не может быть таким большим.") from None
     except PoolTimeout:
         raise DatabaseBusy("all connections to the database are in use; try again") from None
 

@@ -138,15 +138,21 @@ _MISTAKE = _Trouble(
 
 async def say_what_happened(request: Request, error: Exception) -> Response:
     """A page in plain Russian: what happened, what was not done, what to do. The log gets the class alone."""
-    trouble = _trouble_of(error)
-    if trouble.status >= 500:
-        structlog.get_logger().error("page_failed", error=type(error).__name__, status=trouble.status)
     if request.url.path.startswith(f"{PREFIX}/"):
-        return problem_of(error)
+        answer = problem_of(error)
+        _log(error, answer.status_code)
+        return answer
+    trouble = _trouble_of(error)
+    _log(error, trouble.status)
     renderer: Renderer = request.app.state.parts.renderer
     visit: Visit | None = getattr(request.state, "visit", None)
     kept = await keep(request) if isinstance(error, StaleForm) and visit is not None else NOTHING
     return _page(request, renderer, visit, trouble, kept)
+
+
+def _log(error: Exception, status: int) -> None:
+    if status >= 500:
+        structlog.get_logger().error("page_failed", error=type(error).__name__, status=status)
 
 
 def _page(request: Request, renderer: Renderer, visit: Visit | None, trouble: _Trouble, kept: Kept) -> HTMLResponse:

@@ -16,7 +16,6 @@ from sync_service.domain.errors import (
 
 _COMMANDS = {  # what the command line says of commands, in the words of the page
     ": ecp-sync resync plan.": " план.",
-    " Список: ecp-sync resync list.": "",
 }
 
 

@@ -91,6 +91,7 @@ SAD- POST /s/{school}/find
 -A-- GET  /s/{school}/contacts
 -A-- POST /s/{school}/contacts
 -A-- POST /s/{school}/contacts-shown
+-A-- POST /s/{school}/contacts-tried
 -A-- POST /s/{school}/contacts/{contact_id}
 SAD- GET  /s/{school}/quarantine
 SAD- GET  /s/{school}/quarantine/{item_id}
@@ -123,7 +124,24 @@ SA-- POST /api/v1/conflicts/{case_id}/resolve
 SA-- POST /api/v1/conflicts/{case_id}/undo
 SA-- POST /api/v1/matches/{case_id}/confirm
 SA-- POST /api/v1/matches/{case_id}/reject
+SA-- POST /api/v1/matches/{case_id}/undo
+SA-- POST /api/v1/matches/unlink
 SAD- POST /api/v1/releases/{release_id}/log-call
+SAD- POST /api/v1/releases/{release_id}/close
+SAD- POST /api/v1/releases/{release_id}/reopen
+SAD- POST /api/v1/holds/{hold_id}/release
+SAD- POST /api/v1/holds/{hold_id}/discard
+SAD- POST /api/v1/holds/{hold_id}/recheck
+SAD- POST /api/v1/holds/{hold_id}/undo
+SA-- POST /api/v1/quarantine/retry
+SA-- POST /api/v1/quarantine/discard
+SA-- POST /api/v1/quarantine/undo
+SA-- POST /api/v1/runs
+-A-- GET  /api/v1/resync
+-A-- POST /api/v1/resync
+-A-- GET  /api/v1/resync/{plan_id}
+-A-- POST /api/v1/resync/{plan_id}/apply
+-A-- GET  /api/v1/resync-jobs/{job}
 open GET  /api/v1/openapi.json
 open GET  /api/v1
 """
@@ -132,7 +150,7 @@ LETTERS = {"S": Role.SECRETARY, "A": Role.ADMIN, "D": Role.DIRECTOR, "V": Role.V
 NOTHING: Mapping[str, str] = MappingProxyType({})
 EXAMPLES = (
     *("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id"),
-    *("person_id", "token_id", "student_id", "contact_id"),
+    *("person_id", "token_id", "student_id", "contact_id", "job"),
 )
 FILES = frozenset({"/healthz", "/readyz", "/metrics", "/language/{language}", "/", "/password", "/login/code"})
 

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from sync_service.web.api import deciding, description, reading
+from sync_service.web.api import deciding, description, reading, releasing, running
 
-ROUTERS: tuple[APIRouter, ...] = (reading.router, deciding.router, description.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    reading.router,
+    deciding.router,
+    releasing.router,
+    running.router,
+    description.router,
+)
 
 __all__ = ["ROUTERS"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import Request
+from pydantic import BaseModel, ConfigDict
 
 from sync_service.domain.errors import SyncError
 from sync_service.domain.people import ApiToken, Permission, may
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from sync_service.bootstrap import Service
 
 PREFIX = "/api/v1"
+
+
+class Body(BaseModel):
+    """What a call sends; what it should not send is refused, and never repeated."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class TokenNeeded(SyncError):

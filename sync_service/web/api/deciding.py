@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from sync_service.domain.conflicts import Choice, Conflict, Side
 from sync_service.domain.errors import DecisionError
@@ -15,11 +15,12 @@ from sync_service.domain.links import LocalId
 from sync_service.domain.people import Permission
 from sync_service.domain.records import Scalar
 from sync_service.domain.releases import StepKind
+from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_releases
 from sync_service.engine.decisions import Resolution, not_found
 from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
-from sync_service.web.api.calls import PREFIX, Call, calling
+from sync_service.web.api.calls import PREFIX, Body, Call, calling
 
 router = APIRouter(prefix=PREFIX)
 Decide = Annotated[Call, Depends(calling(Permission.DECIDE))]
@@ -28,11 +29,7 @@ Taken = Literal["school", "gis"]
 _SIDES: dict[Taken, Side] = {"school": Side.LOCAL, "gis": Side.GIS}
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class Decision(_Body):
+class Decision(Body):
     """``take`` decides every group not named otherwise; a value wins over ``groups``, that over ``take``."""
 
     stamp: str = Field(description="stamp of the case as it was read: a decision is valid for those values alone")
@@ -41,14 +38,23 @@ class Decision(_Body):
     values: dict[str, str | int | None] = Field(default_factory=dict)
 
 
-class Card(_Body):
+class Card(Body):
     card: int = Field(description="local_id of the candidate that is the same person")
 
 
-class Step(_Body):
+class Step(Body):
     outcome: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
     step: Literal["call", "promise", "director", "note"] = "call"
     next_call_on: date | None = None
+
+
+class Pair(Body):
+    card: int = Field(description="local_id of the card")
+    stream: Stream = Stream.STUDENTS
+
+
+class Closing(Body):
+    outcome: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
 
 
 @router.post("/conflicts/{case_id}/resolve", summary="Decide a conflict", tags=["decisions"])
@@ -83,12 +89,39 @@ def reject_match(call: Decide, case_id: int) -> dict[str, Any]:
     return {"id": case_id, "state": "rejected"}
 
 
+@router.post("/matches/{case_id}/undo", summary="Take a decision back", tags=["decisions"])
+def undo_match(call: Decide, case_id: int) -> dict[str, Any]:
+    """Shape: decision. The question is asked again."""
+    decide_matches.undo(call.desk(), case_id)
+    return {"id": case_id, "state": "closed"}
+
+
+@router.post("/matches/unlink", summary="Part a card from its regional record", tags=["decisions"])
+def unlink(call: Decide, body: Pair) -> dict[str, Any]:
+    """Shape: unlinked. The pair is remembered as two persons."""
+    decide_matches.unlink(call.desk(), body.stream, LocalId(body.card))
+    return {"id": body.card, "stream": body.stream.value, "state": "unlinked"}
+
+
 @router.post("/releases/{release_id}/log-call", summary="Write a call down", tags=["decisions"])
 def log_call(call: Releases, release_id: int, body: Step) -> dict[str, Any]:
     """Shape: logged."""
     day = body.next_call_on.isoformat() if body.next_call_on else None
     decide_releases.log_step(call.desk(), release_id, StepKind(body.step), body.outcome, next_call_on=day)
     return {"id": release_id, "step": body.step, "next_call_on": day}
+
+
+@router.post("/releases/{release_id}/close", summary="The pupil does not come after all", tags=["decisions"])
+def close_release(call: Releases, release_id: int, body: Closing) -> dict[str, Any]:
+    """Shape: decision. Nothing is sent."""
+    decide_releases.close(call.desk(), release_id, body.outcome)
+    return {"id": release_id, "state": "withdrawn"}
+
+
+@router.post("/releases/{release_id}/reopen", summary="Take a closing back", tags=["decisions"])
+def reopen_release(call: Releases, release_id: int) -> dict[str, Any]:
+    """Shape: decision, with the state the case had before."""
+    return {"id": release_id, "state": decide_releases.reopen(call.desk(), release_id).value}
 
 
 def choices_of(case: Conflict, body: Decision) -> tuple[Choice, ...]:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from sync_service.domain.people import Permission, may
 from sync_service.engine.queries import VERSION
-from sync_service.web.api import deciding, reading
+from sync_service.web.api import deciding, reading, releasing, running
 from sync_service.web.api.calls import PREFIX
 from sync_service.web.api.problems import MEDIA_TYPE
 from sync_service.web.rendering import ROLE_NAMES
@@ -21,7 +21,10 @@ from sync_service.web.visits import parts_of
 
 router = APIRouter(prefix=PREFIX, include_in_schema=False)
 _ROUTES = [
-    route for part in (reading.router, deciding.router) for route in part.routes if isinstance(route, APIRoute)
+    route
+    for part in (reading, deciding, releasing, running)
+    for route in part.router.routes
+    if isinstance(route, APIRoute)
 ]
 _PROBLEMS = {
     "401": "No token, or one that is unknown or revoked",
@@ -29,7 +32,7 @@ _PROBLEMS = {
     "404": "There is no such record in this school",
     "409": "The values have changed since they were read, or it was decided already",
     "422": "The request is malformed, or cannot be carried out as asked",
-    "503": "The database is busy; try again",
+    "503": "The database is busy, or the region does not answer; try again",
 }
 
 

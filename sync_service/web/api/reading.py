@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.people import Permission
+from sync_service.domain.streams import Stream
 from sync_service.engine.queries import VERSION, plain, school_status
 from sync_service.engine.queries_conflicts import ConflictRow, ConflictView, conflict_rows, conflict_view
 from sync_service.engine.queries_holds import HoldRow, HoldView, hold_rows, hold_view
@@ -138,16 +139,23 @@ def hold(call: See, hold_id: int) -> HoldView:
 
 
 @router.get("/quarantine", summary="Reasons for which records were set aside", tags=["queues"])
-def quarantine(call: See) -> list[QuarantineGroup]:
+def quarantine(call: See, stream: Stream | None = None) -> list[QuarantineGroup]:
     """Names nobody."""
-    return quarantine_groups(call.service.db, call.school)
+    return quarantine_groups(call.service.db, call.school, stream=stream)
 
 
 @router.get("/quarantine-items", summary="Records that were set aside", tags=["queues"])
 def quarantine_items(
-    call: See, group: str | None = None, after: After = 0, limit: Limit = 200
+    call: See,
+    group: str | None = None,
+    stream: Stream | None = None,
+    discarded: bool = False,
+    after: After = 0,
+    limit: Limit = 200,
 ) -> list[QuarantineRow]:
-    rows = page_of(quarantine_rows(call.service.db, call.school, group=group), after, limit)
+    """``discarded``: those a person has set aside for good."""
+    found = quarantine_rows(call.service.db, call.school, group=group, stream=stream, discarded=discarded)
+    rows = page_of(found, after, limit)
     call.seen("quarantine:list", (row.student_id for row in rows))
     return rows
 

@@ -57,8 +57,7 @@ def decide(post: Decide, hold_id: int) -> Response:
             case "release":
                 done = decide_holds.release(visit.desk(), hold_id, digest=post.text("digest"))
             case "discard":
-                _check_set(view, post.text("digest"))
-                done = decide_holds.discard(visit.desk(), hold_id)
+                done = decide_holds.discard(visit.desk(), hold_id, digest=post.text("digest"))
             case "recheck":
                 done = decide_holds.recheck(visit.desk(), hold_id)
             case _:
@@ -81,11 +80,6 @@ def take_back(post: Decide, hold_id: int) -> RedirectResponse:
     """The set is held again as far as nothing of it has been carried out."""
     decide_holds.undo(post.visit.desk(), hold_id)
     return post.visit.go(f"/holds/{hold_id}", word="Решение отменено, записи снова задержаны.")
-
-
-def _check_set(view: HoldView, digest: str) -> None:
-    if view.state in UNDECIDED and view.digest != digest:
-        raise DecisionError("Состав изменился.", stale=True)
 
 
 def _refused(visit: Visit, shown: HoldView, typed: str, error: SyncError) -> HTMLResponse:

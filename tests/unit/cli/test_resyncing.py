@@ -73,7 +73,7 @@ def test_a_plan_that_must_not_be_applied_is_refused_in_a_sentence(office: Office
     assert office.run("resync", "apply", "1") == 1
     assert "контрольная сумма" in office.told
     assert office.run("resync", "apply", "99") == 1
-    assert "нет такого плана" in office.told
+    assert "нет такой записи" in office.told
 
 
 @pytest.mark.parametrize(

@@ -409,7 +409,7 @@ def test_a_plan_is_valid_for_half_an_hour_and_once(world: World) -> None:
     world.clock.sleep(30 * 60 - 1)
     assert carry_out(world, fresh).state is PlanState.APPLIED
     refused(world, fresh, "уже выполнен")
-    with pytest.raises(DecisionError, match="нет такого плана"):
+    with pytest.raises(DecisionError, match="нет такой записи"):
         apply_plan(job(world), 999)
 
 
