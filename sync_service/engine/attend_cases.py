@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from sync_service.domain.cases import CaseMark, CaseNote, Queue
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.people import Role
-from sync_service.engine.decisions import Desk
+from sync_service.engine.decisions import Desk, not_found
+from sync_service.engine.stores import UnitOfWork
 
 LONGEST_NOTE = 2000
 
@@ -36,13 +37,14 @@ def look_at(desk: Desk, queue: Queue, case_id: int, *, name: str) -> Attention:
 
 
 def add_note(desk: Desk, queue: Queue, case_id: int, text: str, *, name: str) -> None:
-    """Raises DecisionError for an empty or endless note."""
+    """Raises DecisionError for an empty or endless note, NoSuchCase when there is no such case."""
     text = text.strip()
     if not text:
         raise DecisionError("Заметка пуста: напишите, что важно знать тому, кто будет решать.")
     if len(text) > LONGEST_NOTE:
         raise DecisionError(f"Заметка длиннее {LONGEST_NOTE} знаков. Сократите её.")
     with desk.db.write(desk.school.school_id) as uow:
+        _check(uow, queue, case_id)
         uow.cases.add_note(queue, case_id, author=name, text=text)
         uow.commit()
 
@@ -76,6 +78,26 @@ def take_back(desk: Desk, queue: Queue, case_id: int) -> None:
 
 def _mark(desk: Desk, queue: Queue, case_id: int, **changes: Any) -> None:
     with desk.db.write(desk.school.school_id) as uow:
+        _check(uow, queue, case_id)
         mark = uow.cases.marks(queue, [case_id]).get(case_id, CaseMark())
         uow.cases.mark(queue, case_id, replace(mark, open_by=None, open_at=None, **changes))
         uow.commit()
+
+
+def _check(uow: UnitOfWork, queue: Queue, case_id: int) -> None:
+    """NoSuchCase unless the case is there, open or decided."""
+    match queue:
+        case Queue.CONFLICTS:
+            found, what = uow.conflicts.get(case_id) is not None, "Расхождение"
+        case Queue.MATCHES:
+            found, what = uow.matches.get(case_id) is not None, "Двойники"
+        case Queue.RELEASES:
+            found, what = uow.releases.get(case_id) is not None, "Случай"
+        case Queue.HOLDS:
+            found, what = uow.holds.get(case_id) is not None, "Задержание"
+        case Queue.QUARANTINE:
+            found, what = uow.quarantine.get(case_id) is not None, "Карантин"
+        case _:
+            assert_never(queue)
+    if not found:
+        raise not_found(what, case_id)

@@ -141,7 +141,9 @@ def origin_question(db: Database, school: School, release_id: int) -> OriginQues
     """Raises DecisionError when the case is not there, or asks for nothing any more."""
     with db.read(school.school_id) as uow:
         case = uow.releases.get(release_id)
-        if case is None or case.state not in OPEN_STATES or case.case is ReleaseCase.DEPARTURE:
+        if case is None:
+            raise not_found("Случай", release_id)
+        if case.state not in OPEN_STATES or case.case is ReleaseCase.DEPARTURE:
             raise DecisionError(f"Случай {release_id}: откуда прибыл ученик, уже не спрашивается.")
         movement = _rows(uow, [case.movement_id]) if case.movement_id is not None else []
         return OriginQuestion(

@@ -32,6 +32,7 @@ from sync_service.engine.leased_run import Job
 from sync_service.engine.stores import Fence
 
 CHUNK = 500
+LONGEST_NUMBER = 20  # digits of a row's number
 T = TypeVar("T")
 
 
@@ -136,8 +137,8 @@ class _Planning:
         side, _, name = record.partition(":")
         if side == "gis":
             known = self._compare(stream, set(), {RemoteId(name)})
-        else:
-            known = self._compare(stream, {LocalId(int(name))}, set())
+        else:  # of any number of digits, and Python reads no more than 4300
+            known = len(name) < LONGEST_NUMBER and self._compare(stream, {LocalId(int(name))}, set())
         if not known:
             raise DecisionError(f"Нет такой записи: {stream.value} {name}. Проверьте номер и поток.")
 

@@ -28,6 +28,7 @@ CACHE_KIB = 32 * 1024
 OWNER_ONLY = 0o600  # the database holds personal data and the token
 CHECKPOINT_PAGES = 8000  # 32 MiB of log before a checkpoint: fewer rewrites of the same index pages
 
+_TOO_LARGE = "Нет такой записи: её номер не может быть таким большим."
 # SQLSTATEs after which the same transaction may succeed: serialization, deadlock, lock timeout, lost connection.
 _RETRY_STATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 # SQLite: a page that is none, a file that is no database. SQLSTATEs: data and index corrupted.
@@ -147,18 +148,20 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         raise _translate(error) from None
     except OverflowError:  # SQLite's driver takes no number of more than 64 bits
-        raise NoSuchCase("Нет такой записи: её номер не может быть таким большим.") from None
+        raise NoSuchCase(_TOO_LARGE) from None
     except PoolTimeout:
         raise DatabaseBusy("all connections to the database are in use; try again") from None
 
 
-def _translate(error: DBAPIError) -> DatabaseBusy | FatalError:
+def _translate(error: DBAPIError) -> DatabaseBusy | FatalError | NoSuchCase:
     cause = error.orig
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or type(cause).__name__
     if error.connection_invalidated or code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", *_RETRY_STATES)):
         return DatabaseBusy(f"the database is busy or unreachable ({code}); nothing was written, try again")
     if code == "OperationalError":  # psycopg without an SQLSTATE: the server could not be reached
         return DatabaseBusy("the database cannot be reached; check database_url and that the server runs")
+    if code == "22003":  # the same on PostgreSQL: numeric_value_out_of_range
+        return NoSuchCase(_TOO_LARGE)
     if code.startswith(_DAMAGED):
         return DatabaseDamaged(f"the database file is damaged ({code}); nothing was written, restore a backup")
     return FatalError(f"the database refused a statement ({code}); nothing was written, run doctor")

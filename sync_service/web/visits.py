@@ -145,6 +145,14 @@ class Post:
     def texts(self, name: str) -> list[str]:
         return [value for value in self.form.getlist(name) if isinstance(value, str)]
 
+    def number(self, name: str) -> int:
+        """The number of a record; 0, which is nobody's, for anything else."""
+        return record_number(self.text(name))
+
+    def numbers(self, name: str) -> list[int]:
+        """The numbers that were ticked, each once."""
+        return [number for number in dict.fromkeys(map(record_number, self.texts(name))) if number]
+
     def file(self, name: str) -> UploadFile | None:
         value = self.form.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
@@ -152,6 +160,11 @@ class Post:
     def typed(self) -> dict[str, str]:
         """Everything that was typed, without the token and without files."""
         return {name: value for name, value in self.form.items() if isinstance(value, str) and name != CSRF}
+
+
+def record_number(text: str) -> int:
+    """What stands in a form for a record; 0, which is nobody's, for anything else."""
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
 def session_of(request: Request) -> tuple[str, Session]:

@@ -13,7 +13,7 @@ from sync_service.domain.people import Permission
 from sync_service.engine.queries_conflicts import conflict_views
 from sync_service.engine.queries_shelves import set_aside
 from sync_service.engine.resolve_many import MOST_AT_ONCE, resolve_many, undo_many
-from sync_service.web.visits import Post, Visit, posting, visiting
+from sync_service.web.visits import Post, Visit, posting, record_number, visiting
 from sync_service.web.walks import Walking
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +51,7 @@ def bulk(post: Decide, walk: Walking) -> Response:
     if side not in ("school", "gis") or not group:
         raise DecisionError("Выберите поле и сторону, которую взять.")
     if post.text("do") == "apply":
-        stamps = dict(zip((int(n) for n in post.texts("case")), post.texts("stamp"), strict=False))
+        stamps = dict(zip(map(record_number, post.texts("case")), post.texts("stamp"), strict=False))
         outcome = resolve_many(visit.desk(), stamps, group, _SIDES[side])
         return visit.render("conflicts_bulk_done.html", outcome=outcome)
     found = [
@@ -71,5 +71,5 @@ def bulk(post: Decide, walk: Walking) -> Response:
 
 @router.post("/s/{school}/conflicts-bulk/undo")
 def bulk_undo(post: Decide) -> HTMLResponse:
-    outcome = undo_many(post.visit.desk(), [int(n) for n in post.texts("case")])
+    outcome = undo_many(post.visit.desk(), post.numbers("case"))
     return post.visit.render("conflicts_bulk_done.html", outcome=outcome, undone=True)

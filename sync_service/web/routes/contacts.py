@@ -59,9 +59,9 @@ def unmask(post: Manage) -> HTMLResponse:
 @router.post("/s/{school}/contacts-tried")
 def try_channels_now(post: Manage) -> HTMLResponse:
     """A message that says nothing, to one contact or to every channel that is one place."""
-    visit, number = post.visit, post.text("contact")
+    visit, number = post.visit, post.number("contact")
     try:
-        trials = try_channels(visit.desk(), visit.service.settings, int(number) if number.isdecimal() else None)
+        trials = try_channels(visit.desk(), visit.service.settings, number if post.text("contact") else None)
     except NoSuchCase:
         return _page(visit, problem="Этого адреса уже нет.", status=404)
     except DecisionError as error:

@@ -91,7 +91,7 @@ def _page(
 @router.post("/s/{school}/journal/export")
 def export(post: Export) -> Response:
     """The entries of some days with the digests of the chain, for an incident (152-ФЗ, article 21)."""
-    visit, student, kind = post.visit, post.text("student"), post.text("format", "json")
+    visit, kind = post.visit, post.text("format", "json")
     try:
         first, last = (date.fromisoformat(post.text(name)) for name in ("first", "last"))
     except ValueError:
@@ -100,7 +100,7 @@ def export(post: Export) -> Response:
         first=first,
         last=last,
         actor=post.text("actor") or None,
-        student=int(student) if student.isdecimal() and int(student) else None,
+        student=post.number("student") or None,
         run=post.text("run") or None,
     )
     made = export_journal(visit.desk(), wanted, kind if kind in FORMATS else FORMATS[0])

@@ -44,9 +44,9 @@ def decide(post: Decide, case_id: int) -> RedirectResponse:
     """The same child or parent, or another one; both can be taken back."""
     desk = post.visit.desk()
     parent = match_view(desk.db, desk.school, case_id).stream == Stream.GUARDIANS.value
-    match post.text("do"), post.text("card"):
-        case "same", card if card.isdecimal():
-            decide_matches.confirm(desk, case_id, LocalId(int(card)))
+    match post.text("do"), post.number("card"):
+        case "same", card if card:
+            decide_matches.confirm(desk, case_id, LocalId(card))
             word = "Записи соединены: тот же родитель." if parent else "Записи соединены: тот же ребёнок."
         case "same", _:
             raise DecisionError("Отметьте карточку, которой принадлежит запись ГИС.")

@@ -31,7 +31,7 @@ from sync_service.engine.queries_movements import (
 )
 from sync_service.engine.queries_words import value_day
 from sync_service.engine.stores import MovementFilter
-from sync_service.web.visits import Post, Visit, posting, visiting
+from sync_service.web.visits import Post, Visit, posting, record_number, visiting
 
 router = APIRouter(include_in_schema=False)
 See = Annotated[Visit, Depends(visiting(Permission.SEE_PUPILS))]
@@ -121,6 +121,7 @@ def arrival_search(post: Move) -> HTMLResponse:
 @router.get("/s/{school}/movements/arrival/{student_id}")
 def arrival_of_card(visit: Form, student_id: int) -> HTMLResponse:
     """The form for a card of the school."""
+    pupil_head(visit.service.db, visit.school, student_id)
     return _arrival_form(visit, {"student_id": str(student_id)})
 
 
@@ -186,11 +187,7 @@ def save_origin(post: Move, release_id: int) -> Response:
 
 def _arrival_form(visit: Visit, typed: Typed, problems: Sequence[FieldProblem] = ()) -> HTMLResponse:
     student = typed.get("student_id", "")
-    head = (
-        pupil_head(visit.service.db, visit.school, int(student))
-        if student.isdecimal() and len(student) < 16
-        else None
-    )
+    head = pupil_head(visit.service.db, visit.school, record_number(student)) if record_number(student) else None
     last_name = head.last_name if head else typed.get("last_name", "")
     if head is not None and head.incomplete:
         begun = {"last_name": head.last_name, "first_name": head.first_name, "patronymic": head.patronymic or ""}
@@ -268,13 +265,8 @@ def _day(text: str) -> str | None:
 def _attached(typed: Typed) -> list[int]:
     """Every chosen card has a field of its own: a form that waits behind the door keeps one value per name."""
     names = (name.removeprefix("attach-") for name in typed if name.startswith("attach-"))
-    return [number for name in names if (number := _number(name))]
+    return [number for name in names if (number := record_number(name))]
 
 
 def _offered(typed: Typed) -> list[int]:
-    return [number for one in typed.get("offered", "").split(",") if (number := _number(one))]
-
-
-def _number(text: str) -> int:
-    """The number of a record; 0 for anything else."""
-    return int(text) if text.isdecimal() and len(text) < 16 else 0
+    return [number for one in typed.get("offered", "").split(",") if (number := record_number(one))]

@@ -24,7 +24,7 @@ from sync_service.engine.queries_quarantine import (
 from sync_service.engine.queries_quarantine_words import PlainReason, plain_reason, plain_remedy
 from sync_service.engine.queries_unread import Content, contents
 from sync_service.web.refusals import refusal
-from sync_service.web.visits import Post, Visit, posting, visiting
+from sync_service.web.visits import Post, Visit, posting, record_number, visiting
 
 router = APIRouter(include_in_schema=False)
 See = Annotated[Visit, Depends(visiting(Permission.SEE_PUPILS))]
@@ -89,7 +89,7 @@ def discard(post: Decide) -> Response:
 def take_back(post: Decide) -> RedirectResponse:
     """Records a person has set aside are in quarantine again."""
     visit, group = post.visit, post.text("group")
-    wanted = [int(number) for number in post.texts("item") if number.isdecimal()]
+    wanted = post.numbers("item")
     if group:
         rows = quarantine_rows(visit.service.db, visit.school, group=group, discarded=True)
         wanted = [row.id for row in rows]
@@ -118,9 +118,9 @@ def _reason(visit: Visit) -> Callable[[QuarantineGroup | QuarantineView], PlainR
 def _chosen(post: Post) -> Sequence[int]:
     """The records a form is about: those that were ticked, or the whole group."""
     group = post.text("group")
-    ticked = [int(number) for number in post.texts("item") if number.isdecimal()]
+    ticked = post.numbers("item")
     if ticked:
-        return list(dict.fromkeys(ticked))
+        return ticked
     if not group or post.text("ticked"):
         raise DecisionError("Отметьте записи.")
     return decide_quarantine.members(post.visit.desk(), group)
@@ -184,7 +184,7 @@ def _group(
         reason=_reason(visit),
         remedy=plain_remedy,
         discarded=discarded,
-        ticked={int(number) for number in ticked if number.isdecimal()},
+        ticked={number for number in map(record_number, ticked) if number},
         page=page,
         pages=max(1, -(-len(rows) // PAGE)),
         problem=problem,
