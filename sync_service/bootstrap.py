@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sync_service.domain.policies import StreamPolicy
     from sync_service.domain.records import Values
     from sync_service.findings import Finding
+    from sync_service.housekeeping import Housekeeper
     from sync_service.persistence import SqlDatabase
     from sync_service.school_files import SchoolFiles
 
@@ -72,6 +73,12 @@ class Service:
             needs_login=self.connections.needs_login,
             silence=settings.notify.silence,
         )
+
+    @cached_property
+    def _housekeeper(self) -> Housekeeper:
+        from sync_service.housekeeping import Housekeeper
+
+        return Housekeeper(self.db, self.clock, self.files.uploads)
 
     @classmethod
     def open(
@@ -301,6 +308,10 @@ class Service:
         from sync_service.persistence.people import SqlPeople
 
         return Accounts(SqlPeople(self.db.engine), self.clock.now)
+
+    def tidy(self, school: School) -> None:
+        """The daemon's broom: :meth:`Housekeeper.tidy`."""
+        self._housekeeper.tidy(school)
 
     def watch(self, school: School) -> None:
         """The daemon's look at how the exchange itself is doing: :meth:`Watcher.look`."""

@@ -170,6 +170,7 @@ class Daemon:
             try:
                 changed = duty.look()
                 self._service.watch(duty.school)
+                self._service.tidy(duty.school)
             except Exception as error:  # noqa: BLE001  # the other schools, and the next look, go on
                 self._log.warning("look_failed", school=code, error=type(error).__name__)
                 continue

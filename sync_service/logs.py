@@ -24,7 +24,7 @@ ALLOWED = frozenset(
         "address", "role", "key", "severity", "point", "attempt", "interval", "next_run_at", "reason", "holder",
         "pid", "version", "state", "schools", "kind", "code", "item_id", "local_id", "remote_id", "release_id",
         "conflict_id", "case_id", "in_seconds", "left_running", "next_step", "contacts", "late_seconds",
-        "jump_seconds", "since",
+        "jump_seconds", "since", "plans", "uploads",
     }
 )  # fmt: skip
 MASK = "[hidden]"

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import ColumnElement, Engine, delete, insert, select
 
 from sync_service.domain.links import SchoolId
 from sync_service.persistence.engine import connected
@@ -27,7 +27,7 @@ class Uploads:
         """A token that only this person can use."""
         token, now = secrets.token_urlsafe(24), self._now()
         with connected(self._engine, writing=True) as connection:
-            connection.execute(delete(uploads).where(uploads.c.uploaded_at < stamp(now - KEPT_FOR)))
+            connection.execute(delete(uploads).where(self._outlived()))
             connection.execute(
                 insert(uploads).values(
                     token=token,
@@ -48,6 +48,16 @@ class Uploads:
         with connected(self._engine, writing=False) as connection:
             row = connection.execute(select(uploads.c.file_name, uploads.c.content).where(mine & fresh)).one_or_none()
         return None if row is None else (row[0], bytes(row[1]))
+
+    def drop_outlived(self) -> int:
+        """Files nobody came back for, of every school; how many."""
+        with connected(self._engine, writing=True) as connection:
+            gone = connection.execute(delete(uploads).where(self._outlived())).rowcount
+            connection.commit()
+        return int(gone)
+
+    def _outlived(self) -> ColumnElement[bool]:
+        return uploads.c.uploaded_at < stamp(self._now() - KEPT_FOR)
 
     def drop(self, school: SchoolId, token: str) -> None:
         with connected(self._engine, writing=True) as connection:

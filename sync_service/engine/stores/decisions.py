@@ -140,6 +140,15 @@ class PlanStore(Protocol):
         the outbox and the conflicts say. Looking at a record is not touching it."""
         ...
 
+    def outlived(self, *, begun_before: datetime, made_before: datetime) -> list[int]:
+        """Plans made before ``begun_before``, and of those nobody has begun also what was made before
+        ``made_before``; oldest first."""
+        ...
+
+    def drop(self, plan_id: int, *, most: int) -> bool:
+        """Delete up to ``most`` items, and the plan once it has none; True when it is gone."""
+        ...
+
 
 class GuardStore(Protocol):
     """What has passed the mass-change guard unasked; a constant number of statements."""

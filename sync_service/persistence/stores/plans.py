@@ -46,8 +46,23 @@ _QUEUED = "SELECT stream, local_id FROM outbox WHERE school_id = ? AND created_a
 _OPENED = "SELECT stream, local_id FROM conflicts WHERE school_id = ? AND opened_at >= ? AND opened_at < ?"
 
 
+_OUTLIVED = (
+    "SELECT t.id FROM plans AS t WHERE t.school_id = ? AND (t.created_at < ? OR (t.created_at < ? AND t.state = ?))"
+    " ORDER BY t.id"
+)
+_DROP_ITEMS = (
+    "DELETE FROM plan_items WHERE school_id = ? AND plan_id = ?"
+    " AND position < ? + (SELECT min(t.position) FROM plan_items AS t WHERE t.plan_id = ?)"
+)
+_IS_THERE = "SELECT 1 FROM plans AS t WHERE t.school_id = ? AND t.id = ?"
+_DROP = (
+    "DELETE FROM plans WHERE school_id = ? AND id = ?"
+    " AND NOT EXISTS (SELECT 1 FROM plan_items AS t WHERE t.plan_id = plans.id)"
+)
+
+
 class Plans:
-    """A plan is written once; afterwards only its state and its items' results change."""
+    """A plan is written once; afterwards only its state and its items' results change, until it is dropped whole."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -118,6 +133,15 @@ class Plans:
             by_result[result].append(position)
         for result, positions in by_result.items():
             self._tx.run(_CONCLUDE, result, plan_id, self._tx.school, positions)
+
+    def outlived(self, *, begun_before: datetime, made_before: datetime) -> list[int]:
+        ages = (stamp(begun_before), stamp(made_before), PlanState.PLANNED.value)
+        return [plan_id for (plan_id,) in self._tx.query(_OUTLIVED, self._tx.school, *ages)]
+
+    def drop(self, plan_id: int, *, most: int) -> bool:
+        self._tx.run(_DROP_ITEMS, self._tx.school, plan_id, most, plan_id)
+        self._tx.run(_DROP, self._tx.school, plan_id)
+        return not self._tx.query(_IS_THERE, self._tx.school, plan_id)
 
     def local_ids(self, stream: Stream, *, after: LocalId, limit: int) -> list[LocalId]:
         rows = self._tx.query(_IDS, self._tx.school, after, limit, table=stream.value)

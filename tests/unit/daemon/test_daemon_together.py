@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -138,6 +139,22 @@ def test_a_machine_that_slept_runs_once_when_it_wakes(start: Start, tmp_path: Pa
     assert running.triggers() == ["start", "catch_up", "catch_up"]
     assert set(running.runs()[1].streams) == set(Stream)
     assert Stream.ORGANIZATIONS not in running.runs()[2].streams
+
+
+def test_the_daemon_throws_away_what_nobody_will_come_back_to(start: Start, tmp_path: Path) -> None:
+    """A file between its preview and its import, two hours later."""
+    clock = Watch()
+    running = start(settings(tmp_path), clock)
+    running.wait_for_runs(1)
+    uploads, school = running.service.files.uploads, running.service.schools()[0].school_id
+    token = uploads.keep(school, b"...", file_name="a.csv", by="petrova")
+    clock.pass_(2 * 3600)
+
+    def gone() -> bool:
+        with closing(sqlite3.connect(running.file)) as connection:
+            return not connection.execute("SELECT 1 FROM uploads WHERE token = ?", (token,)).fetchall()
+
+    wait_for(gone, "the upload to be dropped")
 
 
 def test_a_clock_that_stands_still_stops_nothing(start: Start, tmp_path: Path) -> None:
