@@ -1,8 +1,10 @@
 """The token pair of one school: a bearer access token and a rotating refresh token (DESIGN.md 6).
 
 A refresh kills the old refresh token at once, so the new pair is stored before it is used; if storing fails it
-is kept here and stored at the next call. The first refresh token, and every one after a rejection, is entered
-by a person: until a new one appears in the store, nothing is asked of the region.
+is kept here and stored at the next call. It takes the place of the pair it was made from alone: whoever comes
+late, after a person has logged in anew or another process has renewed, goes on with what is stored. The first
+refresh token, and every one after a rejection, is entered by a person: until a new one appears in the store,
+nothing is asked of the region.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ class TokenStore(Protocol):
         """The newest pair, None when nobody has entered one."""
         ...
 
-    def save(self, tokens: Tokens) -> None:
-        """Durable and whole when it returns."""
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        """Put the pair in the place of the one whose refresh token was ``made_from``; durable and whole when it
+        returns. False, and nothing is stored, when another pair is there by now: it is newer."""
         ...
 
 
@@ -47,7 +50,7 @@ class TokenSession:
         self._refresh = refresh
         self._lock = threading.Lock()
         self._tokens: Tokens | None = None
-        self._unsaved: Tokens | None = None
+        self._unsaved: tuple[Tokens, str] | None = None  # and the refresh token it was made from
         self._rejected: str | None = None
         self._missing = False
 
@@ -74,8 +77,9 @@ class TokenSession:
 
     def _current(self) -> Tokens:
         if self._unsaved is not None:
-            self._store.save(self._unsaved)
-            self._unsaved, self._tokens = None, self._unsaved
+            fresh, former = self._unsaved
+            self._store.save(fresh, made_from=former)
+            self._unsaved = None
         stored = self._store.load()
         self._missing = stored is None
         if stored is None:
@@ -90,10 +94,14 @@ class TokenSession:
             fresh = self._refresh(tokens.refresh)
         except LoginNeeded:
             return self._after_rejection(tokens.refresh)
-        self._unsaved = fresh
-        self._store.save(fresh)
-        self._unsaved, self._tokens = None, fresh
-        return fresh.access or ""
+        self._unsaved = (fresh, tokens.refresh)
+        mine = self._store.save(fresh, made_from=tokens.refresh)
+        self._unsaved = None
+        if mine:
+            self._tokens = fresh
+            return fresh.access or ""
+        self._tokens = current = self._current()
+        return current.access or self._exchange(current)
 
     def _after_rejection(self, refused: str) -> str:
         """Another process may have used this refresh token a moment ago: then its pair is in the store."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.auth import Tokens
 from sync_service.domain.errors import ConfigError
-from sync_service.persistence.connections import LOGIN_NEEDED, OK, ConnectionStore
+from sync_service.persistence.connections import LOGIN_NEEDED, ConnectionStore
 
 if TYPE_CHECKING:
     from connectors.auth import TokenStore
@@ -56,7 +56,7 @@ class _NoTokens:
     def load(self) -> Tokens | None:
         return None
 
-    def save(self, tokens: Tokens) -> None:  # noqa: ARG002
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:  # noqa: ARG002
         raise AssertionError("a connector that asks nobody has no tokens to store")
 
 
@@ -86,9 +86,11 @@ class StoredTokens:
         pair = self._store.load()
         return None if pair is None else Tokens(access=pair[0], refresh=pair[1])
 
-    def save(self, tokens: Tokens) -> None:
-        self._store.save(tokens.access, tokens.refresh)
-        self.last_saved = tokens.refresh
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        saved = self._store.replace(tokens.access, tokens.refresh, former=made_from)
+        if saved:
+            self.last_saved = tokens.refresh
+        return saved
 
 
 class CandidateToken(StoredTokens):
@@ -102,14 +104,21 @@ class CandidateToken(StoredTokens):
     def load(self) -> Tokens | None:
         return self._candidate or super().load()
 
-    def save(self, tokens: Tokens) -> None:
-        super().save(tokens)
-        self._candidate = None
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        if self._candidate is None:
+            return super().save(tokens, made_from=made_from)
+        self._enter(tokens)
+        return True
 
     def keep(self) -> None:
         """Store the candidate as it is, unproven."""
         if self._candidate is not None:
-            self.save(self._candidate)
+            self._enter(self._candidate)
+
+    def _enter(self, tokens: Tokens) -> None:
+        """A person's word goes before whatever is stored."""
+        self._store.save(tokens.access, tokens.refresh)
+        self._candidate, self.last_saved = None, tokens.refresh
 
 
 def needs_login(store: ConnectionStore) -> bool:
@@ -122,12 +131,4 @@ def note_rejection(store: ConnectionStore, refused: set[str | None]) -> None:
 
     A pair that another process or a person has stored meanwhile stays as it is.
     """
-    if _refresh_token(store) in refused:
-        store.mark(LOGIN_NEEDED)
-        if _refresh_token(store) not in refused:
-            store.mark(OK)
-
-
-def _refresh_token(store: ConnectionStore) -> str | None:
-    pair = store.load()
-    return None if pair is None else pair[1]
+    store.reject([token for token in refused if token is not None])

@@ -6,6 +6,7 @@ The refresh token dies with its first use, so a new pair is stored in one transa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, delete, insert, select, update
@@ -38,16 +39,18 @@ class ConnectionStore:
 
     def save(self, access: str | None, refresh: str) -> None:
         """Replace the pair; durable when this returns. The state becomes «ok»."""
-        values = {
-            "access_token": access,
-            "refresh_token": refresh,
-            "state": OK,
-            "updated_at": stamp(datetime.now(UTC)),
-        }
         with connected(self._engine, writing=True) as connection:
             connection.execute(delete(connections).where(connections.c.school_id == self._school))
-            connection.execute(insert(connections).values(school_id=self._school, **values))
+            connection.execute(insert(connections).values(school_id=self._school, **_pair(access, refresh)))
             connection.commit()
+
+    def replace(self, access: str | None, refresh: str, *, former: str) -> bool:
+        """The same, if the pair with the refresh token ``former`` is still there; else False, and nothing changes."""
+        mine = (connections.c.school_id == self._school) & (connections.c.refresh_token == former)
+        with connected(self._engine, writing=True) as connection:
+            replaced = connection.execute(update(connections).where(mine).values(**_pair(access, refresh))).rowcount
+            connection.commit()
+        return bool(replaced)
 
     def state(self) -> str:
         """``ok``, ``login_needed`` or ``unknown``."""
@@ -57,12 +60,20 @@ class ConnectionStore:
             ).scalar()
         return found or "unknown"
 
-    def mark(self, state: str) -> None:
-        """Remember that the region rejected the pair, or accepted it again."""
+    def reject(self, refused: Collection[str]) -> None:
+        """Remember that the region rejected the pair, if its refresh token is one of the ``refused`` ones."""
+        theirs = (connections.c.school_id == self._school) & connections.c.refresh_token.in_(refused)
         with connected(self._engine, writing=True) as connection:
             connection.execute(
-                update(connections)
-                .where(connections.c.school_id == self._school)
-                .values(state=state, updated_at=stamp(datetime.now(UTC)))
+                update(connections).where(theirs).values(state=LOGIN_NEEDED, updated_at=stamp(datetime.now(UTC)))
             )
             connection.commit()
+
+
+def _pair(access: str | None, refresh: str) -> dict[str, str | None]:
+    return {
+        "access_token": access,
+        "refresh_token": refresh,
+        "state": OK,
+        "updated_at": stamp(datetime.now(UTC)),
+    }

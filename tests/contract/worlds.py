@@ -66,9 +66,12 @@ class MemoryTokens:
     def load(self) -> Tokens | None:
         return self.tokens
 
-    def save(self, tokens: Tokens) -> None:
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        if self.tokens is None or self.tokens.refresh != made_from:
+            return False
         self.saved.append(tokens)
         self.tokens = tokens
+        return True
 
 
 class World(ABC):

@@ -263,8 +263,23 @@ def test_tokens_are_replaced_as_a_pair(database: SchoolDatabase) -> None:
     assert (mine.load(), mine.state()) == (None, "unknown")
     mine.save(None, "refresh-1")
     assert (mine.load(), mine.state()) == ((None, "refresh-1"), "ok")
-    mine.mark("login_needed")
+    mine.reject(["refresh-0"])
+    assert mine.state() == "ok"
+    mine.reject(["refresh-0", "refresh-1"])
     assert mine.state() == "login_needed"
     mine.save("access-2", "refresh-2")
     assert (mine.load(), mine.state()) == (("access-2", "refresh-2"), "ok")
     assert database.database.connection(database.add_school("school-12")).load() is None
+
+
+def test_a_late_pair_does_not_take_the_place_of_a_new_one(database: SchoolDatabase) -> None:
+    """Only the pair it was made from; then the state is as it was for the pair that is there."""
+    mine = database.database.connection(database.school)
+    assert not mine.replace("access-2", "refresh-2", former="refresh-1")
+    mine.save("access-1", "refresh-1")
+    mine.reject(["refresh-1"])
+    assert mine.replace("access-2", "refresh-2", former="refresh-1")
+    assert (mine.load(), mine.state()) == (("access-2", "refresh-2"), "ok")
+    mine.save(None, "entered")  # a person has logged in
+    assert not mine.replace("access-3", "refresh-3", former="refresh-2")
+    assert mine.load() == (None, "entered")

@@ -65,7 +65,7 @@ class Region(MemoryRemote):
             raise LoginNeeded("the region rejected the stored token; a person must enter a new one")
         versions = super().change_versions()
         if self.tokens is not None and pair.access is None:
-            self.tokens.save(Tokens(access="access", refresh=f"{pair.refresh}-next"))
+            self.tokens.save(Tokens(access="access", refresh=f"{pair.refresh}-next"), made_from=pair.refresh)
         return versions
 
 

@@ -62,8 +62,11 @@ class Store:
         self.loads += 1
         return self.tokens
 
-    def save(self, tokens: Tokens) -> None:
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        if self.tokens is None or self.tokens.refresh != made_from:
+            return False
         self.tokens = tokens
+        return True
 
 
 def no_refresh(token: str) -> Tokens:

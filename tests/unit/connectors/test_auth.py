@@ -48,10 +48,10 @@ def test_the_new_pair_is_stored_before_it_is_used() -> None:
     class Failing(Store):
         broken = True
 
-        def save(self, tokens: Tokens) -> None:
+        def save(self, tokens: Tokens, *, made_from: str) -> bool:
             if self.broken:
                 raise OSError("disk full")
-            super().save(tokens)
+            return super().save(tokens, made_from=made_from)
 
     store = Failing()
     session = TokenSession(store, region.refresh)
@@ -142,4 +142,45 @@ def test_threads_refresh_once() -> None:
     for thread in threads:
         thread.join()
     assert got == ["access-2"] * 10
+    assert region.asked == ["refresh-1"]
+
+
+def test_who_comes_late_goes_on_with_what_a_person_has_entered() -> None:
+    """The region has answered, and before the pair is stored a person logs in: the late pair is not stored, and the
+    person's token is exchanged."""
+    region, store = Region(), Store()
+
+    def slow(token: str) -> Tokens:
+        fresh = region.refresh(token)
+        if token == "refresh-1":
+            region.valid = "entered"
+            store.tokens = Tokens(access=None, refresh="entered")
+        return fresh
+
+    session = TokenSession(store, slow)
+    assert session.renew("access-1") == "access-3"
+    assert store.tokens == Tokens(access="access-3", refresh="refresh-3")
+    assert region.asked == ["refresh-1", "entered"]
+    assert session.access() == "access-3"
+
+
+def test_who_comes_late_uses_the_pair_another_process_has_stored() -> None:
+    """Also when the late pair could not be stored at first."""
+    region = Region()
+
+    class Failing(Store):
+        broken = True
+
+        def save(self, tokens: Tokens, *, made_from: str) -> bool:
+            if self.broken:
+                raise OSError("disk full")
+            return super().save(tokens, made_from=made_from)
+
+    store = Failing()
+    session = TokenSession(store, region.refresh)
+    with pytest.raises(OSError, match="disk full"):
+        session.renew("access-1")
+    store.broken, store.tokens = False, Tokens(access="theirs", refresh="their-refresh")
+    assert session.access() == "theirs"
+    assert store.tokens == Tokens(access="theirs", refresh="their-refresh")
     assert region.asked == ["refresh-1"]

@@ -217,7 +217,7 @@ def test_a_run_of_a_killed_process_is_closed_without_a_new_run(start: Start, tmp
     running = start(settings(tmp_path), clock)
     running.wait_for_runs(1)
     school = running.service.school("school-900")
-    running.service.db.connection(school.school_id).mark("login_needed")
+    running.service.db.connection(school.school_id).reject(["refresh-school-900"])
 
     def taken() -> bool:
         leases = running.service.db.leases
