@@ -15,7 +15,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.decisions import Desk, journal, not_found
 from sync_service.engine.loading import DEFERRED, canonical, load_page
-from sync_service.engine.release_watch import PERSON_PREFIX
+from sync_service.engine.release_findings import PERSON_PREFIX
 from sync_service.engine.separate import separate
 from sync_service.engine.stores import UnitOfWork
 

@@ -27,7 +27,7 @@ from sync_service.engine.import_changes import Change, Changes
 from sync_service.engine.import_files import LAST_IMPORT
 from sync_service.engine.import_guardians import write_guardians
 from sync_service.engine.import_movements import Placed
-from sync_service.engine.release_watch import PERSON_PREFIX
+from sync_service.engine.release_findings import PERSON_PREFIX
 from sync_service.engine.stores import UnitOfWork
 
 STREAMS = (Stream.STUDENTS, Stream.GUARDIANS, Stream.GUARDIANSHIPS, Stream.MOVEMENTS)

@@ -20,7 +20,7 @@ from sync_service.engine.enter_origin import Origin
 from sync_service.engine.entry_fields import Order, Reading
 from sync_service.engine.import_identity import plain_snils, row_name_key
 from sync_service.engine.queries_words import day
-from sync_service.engine.release_watch import PERSON_PREFIX
+from sync_service.engine.release_findings import PERSON_PREFIX
 from sync_service.engine.stores import UnitOfWork
 
 _NAMES = ("last_name", "first_name", "patronymic")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -53,9 +53,10 @@ def release_board(db: Database, school: School, today: date, *, thresholds: tupl
     """Open cases and those closed within a week."""
     zone, holidays = ZoneInfo(school.zone), school_holidays(db, school, today)
     rows = release_rows(db, school, today)
-    closed = [row for row in release_rows(db, school, today, state=ReleaseState.ENROLLED.value) if _fresh(row, today)]
+    lately = datetime.combine(today - timedelta(days=CLOSED_DAYS), time(), UTC)
+    closed = release_rows(db, school, today, state=ReleaseState.ENROLLED.value, closed_since=lately)
     with db.read(school.school_id) as uow:
-        steps = {row.id: uow.releases.steps(row.id) for row in rows}
+        steps = uow.releases.steps(row.id for row in rows)
     stages: dict[Stage, list[BoardRow]] = {stage: [] for stage in Stage}
     for row in rows:
         opened = datetime.fromisoformat(row.opened_at).astimezone(zone).date() if row.opened_at else today
@@ -79,12 +80,6 @@ def release_board(db: Database, school: School, today: date, *, thresholds: tupl
         for row in reversed(closed)
     ]
     return Board(stages=stages)
-
-
-def _fresh(row: ReleaseRow, today: date) -> bool:
-    if row.closed_at is None:
-        return False
-    return datetime.fromisoformat(row.closed_at).date() >= today - timedelta(days=CLOSED_DAYS)
 
 
 def _stage(row: ReleaseRow, last: ReleaseStep | None) -> Stage:

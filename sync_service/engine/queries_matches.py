@@ -17,7 +17,7 @@ from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
 from sync_service.engine.queries_captions import Captions, load_captions, person_name
 from sync_service.engine.queries_relatives import relatives
-from sync_service.engine.release_watch import PERSON_PREFIX
+from sync_service.engine.release_findings import PERSON_PREFIX
 from sync_service.engine.stores import Database, UnitOfWork
 
 _Records = Mapping[tuple[Stream, RemoteId], Values]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,12 +65,20 @@ class ReleaseView(ReleaseRow):
     steps: tuple[StepView, ...]
 
 
-def release_rows(db: Database, school: School, today: date, *, state: str | None = "open") -> list[ReleaseRow]:
-    """Cases in ``state``, oldest first; «open» means every state in which somebody or something is awaited."""
+def release_rows(
+    db: Database,
+    school: School,
+    today: date,
+    *,
+    state: str | None = "open",
+    closed_since: datetime | None = None,
+) -> list[ReleaseRow]:
+    """Cases in ``state``, oldest first; «open» means every state in which somebody or something is awaited.
+    A constant number of statements."""
     with db.read(school.school_id) as uow:
-        cases = uow.releases.open() if state == "open" else uow.releases.cases(state=state)
+        cases = uow.releases.open() if state == "open" else uow.releases.cases(state=state, closed_since=closed_since)
         captions = _load(uow, cases)
-        steps = {case.release_id: uow.releases.steps(case.release_id) for case in cases}
+        steps = uow.releases.steps(case.release_id for case in cases)
     return [ReleaseRow(**_row(school, today, case, captions, steps[case.release_id])) for case in cases]
 
 
@@ -81,7 +89,7 @@ def release_view(db: Database, school: School, today: date, release_id: int) -> 
         if case is None:
             raise NoSuchCase(f"Случай {release_id}: нет такой записи. Обновите список.")
         captions = _load(uow, [case])
-        steps = uow.releases.steps(release_id)
+        steps = uow.releases.steps([release_id])[release_id]
     return ReleaseView(
         **_row(school, today, case, captions, steps),
         steps=tuple(

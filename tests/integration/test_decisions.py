@@ -254,5 +254,5 @@ def test_cases_and_their_log(database: SchoolDatabase) -> None:
             ),
         ]
         releases.log(steps)
-        assert releases.steps(new_id) == steps
-        assert releases.steps(old) == []
+        assert releases.steps([new_id, old]) == {new_id: steps, old: []}
+        assert releases.steps([]) == {}

@@ -205,20 +205,21 @@ class Releases:
     def get(self, release_id: int) -> Release | None:
         return next(map(_release, self._tx.search(_CASES, ("t.id = ?", release_id))), None)
 
-    def steps(self, release_id: int) -> list[ReleaseStep]:
-        return [
-            ReleaseStep(
-                release_id=release,
-                kind=StepKind(kind),
-                actor=actor,
-                at=moment(at),
-                text=note,
-                next_call_on=next_call_on,
+    def steps(self, release_ids: Iterable[int]) -> dict[int, list[ReleaseStep]]:
+        found: dict[int, list[ReleaseStep]] = {release_id: [] for release_id in release_ids}
+        rows = self._tx.search(_STEPS, ("t.release_id {ints}", list(found))) if found else []
+        for release, kind, actor, at, note, next_call_on in rows:
+            found[release].append(
+                ReleaseStep(
+                    release_id=release,
+                    kind=StepKind(kind),
+                    actor=actor,
+                    at=moment(at),
+                    text=note,
+                    next_call_on=next_call_on,
+                )
             )
-            for release, kind, actor, at, note, next_call_on in self._tx.search(
-                _STEPS, ("t.release_id = ?", release_id)
-            )
-        ]
+        return found
 
     def cases(self, *, state: str | None = None, closed_since: datetime | None = None) -> list[Release]:
         since = stamp_or_none(closed_since)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from sync_service.domain.errors import TransientError
 from sync_service.domain.releases import StepKind
@@ -12,6 +15,7 @@ from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_releases
 from sync_service.engine.ports import Role
+from sync_service.engine.release_watch import close_enrolled, watch_releases
 from tests.unit.engine.world import PUPIL, Timetable, World, furnish
 
 CARD = {name: PUPIL[name] for name in ("last_name", "first_name", "patronymic", "sex", "birth_date", "snils")}
@@ -276,5 +280,50 @@ def test_calls_are_logged_and_a_closed_case_can_be_reopened(world: World) -> Non
     world.sync()
     assert [state for _, state in states(world)] == ["not_released"]
     with world.db.read(world.school.school_id) as uow:
-        steps = uow.releases.steps(row["id"])
+        steps = uow.releases.steps([row["id"]])[row["id"]]
     assert [step.actor for step in steps if step.kind == "call"] == ["secretary.ivanova"]
+
+
+@contextmanager
+def written(world: World) -> Iterator[list[str]]:
+    """Statements that change something, and commits."""
+    seen: list[str] = []
+
+    def note(*args: Any) -> None:
+        if args[2].lstrip().startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE")):
+            seen.append(args[2])
+
+    def kept(*_: object) -> None:
+        seen.append("COMMIT")
+
+    event.listen(world.db.engine, "before_cursor_execute", note)
+    event.listen(world.db.engine, "commit", kept)
+    try:
+        yield seen
+    finally:
+        event.remove(world.db.engine, "before_cursor_execute", note)
+        event.remove(world.db.engine, "commit", kept)
+
+
+def test_a_watch_that_finds_nothing_new_writes_nothing(world: World) -> None:
+    """A pupil not released, a question and a leaver stay open: no lock, no statement that writes, no commit; asked
+    about all the same. What is new is written once."""
+    ready(world)
+    person = world.remote.add_person(CARD, organization_id="school-12")
+    arrive(world, origin_kind="school", origin_organization_id=world.rows("organizations")[0]["id"])
+    arrive(world, pupil={**PUPIL, "last_name": "Юсупова", "snils": "08765430300", "personal_file_no": "Ю-1"})
+    world.sync()
+    assert sorted(states(world)) == [("B", "not_released"), ("F", "claimed")]
+    before = world.rows("releases"), world.rows("release_steps"), world.rows("notifications")
+    world.remote.calls.clear()
+    with written(world) as seen:
+        watch_releases(world.cycle())
+        assert close_enrolled(world.cycle()) == 0
+    assert seen == []
+    assert "find_available" in world.remote.calls
+    assert (world.rows("releases"), world.rows("release_steps"), world.rows("notifications")) == before
+    world.remote.release(person)
+    with written(world) as seen:
+        watch_releases(world.cycle())
+    assert seen.count("COMMIT") == 1
+    assert ("B", "released") in states(world)

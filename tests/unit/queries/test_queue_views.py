@@ -12,6 +12,7 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.releases import StepKind
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_releases
+from sync_service.engine.queries_board import release_board
 from sync_service.engine.queries_conflicts import conflict_rows, conflict_view
 from sync_service.engine.queries_matches import match_rows, match_view
 from sync_service.engine.queries_quarantine import quarantine_rows, quarantine_view
@@ -184,6 +185,38 @@ def test_a_logged_call_stands_on_the_board(world: World) -> None:
     assert (row.last_outcome, row.next_call_on) == ("Обещали завтра", "2026-11-23")
     step = release_view(world.db, world.school, TODAY, row.id).steps[-1]
     assert (step.kind, step.kind_text, step.actor) == ("call", "Звонок", "petrova")
+
+
+def test_the_board_costs_the_same_for_one_case_and_for_many(world: World) -> None:
+    """The list, all cases and the board of the page, by the number of statements."""
+    student = scenes.not_released(world)
+    (few,) = world.rows("releases")
+    one = _cost_of_board(world)
+    for number in range(5):
+        card = {**PUPIL, "last_name": f"Зайцев{number}", "snils": None, "personal_file_no": f"З-{number}"}
+        other = world.insert("students", **card, incomplete=False)
+        (arrival,) = (row for row in world.rows("movements") if row["student_id"] == student)
+        world.insert("movements", **{**arrival, "id": None, "student_id": other})
+    world.sync()
+    assert len(world.rows("releases")) == 6
+    decide_releases.log_step(world.desk(), few["id"], StepKind.CALL, "Обещали")
+    assert _cost_of_board(world) == one
+
+
+def _cost_of_board(world: World) -> int:
+    seen: list[str] = []
+
+    def note(*args: object) -> None:
+        seen.append(str(args[2]))
+
+    event.listen(world.db.engine, "before_cursor_execute", note)
+    try:
+        release_rows(world.db, world.school, TODAY)
+        release_rows(world.db, world.school, TODAY, state=None)
+        release_board(world.db, world.school, TODAY)
+    finally:
+        event.remove(world.db.engine, "before_cursor_execute", note)
+    return len(seen)
 
 
 def test_a_closed_case_waits_no_longer(world: World) -> None:
