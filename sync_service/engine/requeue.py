@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sync_service.domain.actions import Actions
+from sync_service.domain.guards import Way
 from sync_service.domain.inbox import QuarantineItem
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.planning import plan_page
@@ -17,6 +18,8 @@ from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.streams import Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.context import Cycle, Normalise
+from sync_service.engine.guarding import count, open_gate
+from sync_service.engine.guarding_pull import let_pass
 from sync_service.engine.loading import load_page
 from sync_service.engine.ports import Found
 from sync_service.engine.pull import rejected
@@ -37,12 +40,18 @@ def quarantine_due(
 
 
 def read_again(cycle: Cycle, stream: Stream, items: Sequence[QuarantineItem]) -> None:
-    """Regional records are read anew and planned like a page. The run's lease keeps other runs off the stream."""
+    """Regional records are read anew and planned like a page: what may be too many waits for the guard, which is
+    asked when the stream settles. The run's lease keeps other runs off the stream."""
     for part in _parts(items):
         cycle.check_stop()
         found = cycle.remote.get(stream, [RemoteId(item.remote_id) for item in part if item.remote_id])
         with cycle.write() as uow:
-            actions = plan_again(uow, cycle.policies, cycle.normalise, stream, part, found)
+            page = load_page(uow, cycle.policies, stream, found.records, normalise=cycle.normalise)
+            standing = open_gate(cycle, uow, stream, Way.PULL).standing
+            room = standing.least_room(cycle.policies[stream].groups, creates=True)
+            actions, kinds = let_pass(page, plan_page(page), standing, careful=len(items) > room)
+            count(uow, stream, Way.PULL, kinds, exempt=standing.exempt)
+            _take_out(uow, actions, part, found)
             actions.quarantine = cycle.marked(actions.quarantine)
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             cycle.probe("quarantine.read.before_commit")
@@ -59,14 +68,19 @@ def plan_again(
     items: Sequence[QuarantineItem],
     found: Found,
 ) -> Actions:
-    """The page of what was read anew; leaves the quarantine who can be read now, or is not there any more."""
+    """The page of what a person has read anew; it counts for nothing, because it was asked for."""
     actions = plan_page(load_page(uow, policies, stream, found.records, normalise=normalise))
+    _take_out(uow, actions, items, found)
+    return actions
+
+
+def _take_out(uow: UnitOfWork, actions: Actions, items: Sequence[QuarantineItem], found: Found) -> None:
+    """Who can be read now, or is not there any more, leaves the quarantine."""
     # A record that waits again stays in the inbox: removing it here would lose it for good.
     actions.unpark.update(actions.settled.keys() - {parked.record.remote_id for parked in actions.park})
     actions.quarantine.extend(rejected(reject) for reject in found.rejects)
     again = {reject.remote_id for reject in found.rejects}
     uow.quarantine.remove([item.item_id for item in items if item.remote_id not in again])
-    return actions
 
 
 def send_again(cycle: Cycle, stream: Stream, items: Sequence[QuarantineItem]) -> None:
