@@ -379,6 +379,8 @@ class Accounts:
         """A token for a program and its text, which is shown once."""
         if not name.strip():
             raise AccountError("Назовите программу: имя стоит в журнале рядом с её действиями.")
+        if self._store.by_login(name.strip().lower()) is not None:
+            raise AccountError("Так называется учётная запись человека. Назовите программу иначе.")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._now()
         token_id = self._store.add_token(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_service.cli import output
-from sync_service.cli.shell import actor_named
+from sync_service.cli.accounts_noted import note_account
 from sync_service.domain.people import LOGIN as SPELLING
 from sync_service.domain.people import SHORTEST_PASSWORD
 
@@ -97,9 +97,6 @@ def _password() -> str | None:
 
 
 def _made(service: Service, login: str, name: str, password: str | None) -> Entered | None:
-    from sync_service.domain.audit import Act
-    from sync_service.engine.record_acts import record_act
-
     schools = service.schools()
     found = service.accounts.add_first(
         login=login, name=name, schools=[school.school_id for school in schools], password=password
@@ -107,7 +104,5 @@ def _made(service: Service, login: str, name: str, password: str | None) -> Ente
     if found is None:
         return None
     person, chosen = found
-    for school in schools:
-        desk = service.desk(school, actor_named(None))
-        record_act(desk, Act.CONFIGURE, f"person:{person.login}", note="first administrator")
+    note_account(service, person, "first administrator")
     return Entered(person=person, password=chosen if person.must_change_password else None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sync_service.cli import output
+from sync_service.cli.accounts_noted import note, note_account
 from sync_service.cli.exit_codes import ExitCode
 from sync_service.cli.options import AsJson, Config, SchoolCode
 from sync_service.cli.shell import Shell, chosen_schools, one_school
@@ -83,6 +84,7 @@ def add(
     with shell.service() as service:
         roles = {one.school_id: role for one in chosen_schools(service, school)}
         person, password = service.accounts.add(login=login, name=name, roles=roles)
+        note_account(service, person, f"added as {role.value}")
 
     def render() -> None:
         output.say(f"Учётная запись {person.login} заведена: {_NAMES[role]}.")
@@ -106,7 +108,9 @@ def set_role(
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         person = _person(service, login)
-        service.accounts.set_role(person.person_id, one_school(service, school).school_id, role)
+        one = one_school(service, school).school_id
+        service.accounts.set_role(person.person_id, one, role)
+        note(service, [one], f"person:{person.login}", f"role: {role.value}")
     shell.show({"login": person.login, "role": role.value}, lambda: output.say(f"{person.login}: {_NAMES[role]}."))
     return ExitCode.DONE
 
@@ -118,6 +122,7 @@ def reset_password(ctx: typer.Context, login: Login, config: Config = None, as_j
     with shell.service() as service:
         person = _person(service, login)
         password = service.accounts.reset_password(person.person_id)
+        note_account(service, person, "password")
     shell.show(
         {"login": person.login, "password": password},
         lambda: output.say(f"Новый пароль для первого входа {person.login}: {password}"),
@@ -132,6 +137,7 @@ def reset_totp(ctx: typer.Context, login: Login, config: Config = None, as_json:
     with shell.service() as service:
         person = _person(service, login)
         service.accounts.reset_totp(person.person_id)
+        note_account(service, person, "totp")
     shell.show({"login": person.login}, lambda: output.say(f"{person.login}: код настроят при следующем входе."))
     return ExitCode.DONE
 
@@ -152,6 +158,7 @@ def _switch(shell: Shell, login: str, *, disabled: bool) -> int:
     with shell.service() as service:
         person = _person(service, login)
         service.accounts.disable(person.person_id, disabled=disabled)
+        note_account(service, person, "disable" if disabled else "enable")
     word = "отключена" if disabled else "работает"
     shell.show({"login": person.login, "disabled": disabled}, lambda: output.say(f"{person.login}: {word}."))
     return ExitCode.DONE
@@ -223,6 +230,7 @@ def add_token(
     with shell.service() as service:
         one = one_school(service, school)
         token, secret = service.accounts.issue_token(one.school_id, name=name, role=role, by=actor_named(None))
+        note(service, [one.school_id], f"token:{token.token_id}", "issued")
 
     def render() -> None:
         output.say(f"Ключ программы «{token.name}»: {secret}")
@@ -243,6 +251,8 @@ def revoke_token(
     """Отозвать ключ: с ним больше ничего не сделать."""
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
-        service.accounts.revoke_token(one_school(service, school).school_id, token_id)
+        one = one_school(service, school)
+        service.accounts.revoke_token(one.school_id, token_id)
+        note(service, [one.school_id], f"token:{token_id}", "revoked")
     shell.show({"id": token_id, "revoked": True}, lambda: output.say(f"Ключ {token_id} отозван."))
     return ExitCode.DONE
