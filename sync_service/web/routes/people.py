@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from sync_service.accounts import AccountError
 from sync_service.domain.audit import Act
-from sync_service.domain.people import Permission, Role
+from sync_service.domain.people import Permission, Person, Role
 from sync_service.engine.record_acts import record_act
 from sync_service.web.visits import Post, Visit, posting, visiting
 
@@ -50,6 +50,12 @@ def change(post: Manage, person_id: int) -> Response:
         match action:
             case "role":
                 accounts.set_role(person_id, visit.school.school_id, _role(post))
+            case "password" | "totp" | "disable" | "enable" if _is_shared(visit, person):
+                return _page(
+                    visit,
+                    problem="Эта учётная запись открывает и другую школу. Попросите того, кто управляет обеими.",
+                    status=422,
+                )
             case "password":
                 secret = accounts.reset_password(person_id)
             case "totp":
@@ -89,6 +95,12 @@ def revoke(post: Manage, token_id: int) -> Response:
         return _page(visit, problem=str(error), status=404)
     record_act(visit.desk(), Act.CONFIGURE, f"token:{token_id}", note="revoked")
     return visit.go("/people", word="Ключ отозван.")
+
+
+def _is_shared(visit: Visit, person: Person) -> bool:
+    """Whether a first password of this account would open a school that is not the visitor's to administer."""
+    mine = visit.session.person.roles
+    return any(mine.get(school) is not Role.ADMIN for school in person.roles)
 
 
 def _role(post: Post) -> Role:
