@@ -34,6 +34,8 @@ SA-- POST /s/{school}/runs
 SA-- POST /s/{school}/runs/compare
 SADV GET  /s/{school}/runs/{run_id}
 SADV GET  /s/{school}/runs/{run_id}/events
+SA-- GET  /s/{school}/runs/{run_id}/retry
+SA-- POST /s/{school}/runs/{run_id}/retry
 SAD- GET  /s/{school}/conflicts
 SAD- GET  /s/{school}/conflicts/{case_id}
 SA-- POST /s/{school}/conflicts/{case_id}
@@ -81,7 +83,7 @@ SA-- GET  /s/{school}/connection
 SA-- POST /s/{school}/connection
 -AD- GET  /s/{school}/journal
 -AD- POST /s/{school}/journal/verify
--AD- POST /s/{school}/journal/export
+-A-- POST /s/{school}/journal/export
 SAD- POST /s/{school}/find
 -A-- GET  /s/{school}/people
 -A-- POST /s/{school}/people
