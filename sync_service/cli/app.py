@@ -14,6 +14,7 @@ import typer
 
 from sync_service.cli import (
     audit,
+    backups,
     conflicts,
     connection,
     contacts,
@@ -81,6 +82,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "check-config": setup.check_config,
     "doctor": setup.doctor,
     "migrate": setup.migrate,
+    "backup": backups.backup,
+    "verify-backup": backups.verify_backup,
+    "restore": backups.restore,
     "run": service.run,
     "web": service.web,
     "sync": sync.sync,

@@ -1,7 +1,8 @@
 """Statement 39: backups that are made while people and runs write restore, and an old one doubles nothing.
 
-A history is played; somewhere in it a backup is made the way docs/operations.md says: SQLite's own backup, which
-here meets writes between its steps and in the middle of a transaction, or ``pg_dump`` beside a history that goes on.
+A history is played; somewhere in it a backup is made the way docs/operations.md says: ``ecp-sync backup`` or SQLite's
+own, which here meet writes in the middle of a transaction and between two steps, or ``pg_dump`` beside a history that
+goes on.
 The history goes on for a while, so that the region knows what the backup does not. Then the backup is put in place,
 and after a comparison of everything and two clean cycles nothing may be there twice.
 """
@@ -25,6 +26,7 @@ from sync_service.domain.errors import SyncError
 from sync_service.domain.policies import folded
 from sync_service.domain.streams import BOTH_WAYS, Stream
 from sync_service.persistence import SqlDatabase, verify_triggers
+from sync_service.persistence.backups import back_up, examine, file_of, put_in_place
 from sync_service.persistence.health import damage
 from tests.simulation import machine_steps as machine
 from tests.simulation.databases import AtUrl, Databases, Now
@@ -106,8 +108,8 @@ def _play(history: History, place: Movable, backup: Path, spare: str) -> None:
 
 
 def _back_up_file(history: History, url: str, target: Path) -> None:
-    """``.backup`` of SQLite. Writes between two of its steps make it begin anew; in a transaction it sees what was
-    committed before."""
+    """``ecp-sync backup`` in the middle of a transaction, which sees what was committed before; or ``.backup`` of
+    SQLite in steps, which writes in between make begin anew."""
     left = MEANWHILE
 
     def meanwhile(*_: Any) -> None:
@@ -116,14 +118,10 @@ def _back_up_file(history: History, url: str, target: Path) -> None:
             left -= 1
             step(history)
 
-    def copy(pages: int, progress: Any = None) -> None:
-        file = make_url(url).database
-        assert file is not None
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as made:
-            source.backup(made, pages=pages, progress=progress)
-
+    file = file_of(url)
     if history.seed % 2:
-        copy(PAGES, meanwhile)
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as made:
+            source.backup(made, pages=PAGES, progress=meanwhile)
         return
     waiting = history.random.randrange(1, 400)
 
@@ -131,14 +129,14 @@ def _back_up_file(history: History, url: str, target: Path) -> None:
         nonlocal waiting
         waiting -= 1
         if waiting == 0:
-            copy(-1)
+            back_up(file, target)
 
     engine = history.world.db.engine
     event.listen(engine, "before_cursor_execute", in_the_middle)
     machine.cycle(history)
     event.remove(engine, "before_cursor_execute", in_the_middle)
     if waiting > 0:
-        copy(-1)
+        back_up(file, target)
 
 
 def _dump(history: History, url: str, target: Path) -> None:
@@ -151,12 +149,8 @@ def _dump(history: History, url: str, target: Path) -> None:
 
 def _restore(backup: Path, spare: str) -> None:
     if spare.startswith("sqlite"):
-        file = make_url(spare).database
-        assert file is not None
-        backup.rename(file)
-        with closing(sqlite3.connect(file)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            assert connection.execute("PRAGMA foreign_key_check").fetchone() is None
+        assert (problem := examine(backup)) is None, problem
+        put_in_place(backup, file_of(spare))
     else:
         subprocess.run([_tool("pg_restore"), "--exit-on-error", f"--dbname={_plain(spare)}", str(backup)], check=True)
 
