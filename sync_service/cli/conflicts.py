@@ -15,7 +15,9 @@ from sync_service.cli.shell import Shell
 if TYPE_CHECKING:
     from sync_service.domain.conflicts import Choice, Conflict
     from sync_service.engine.decisions import Resolution
+    from sync_service.engine.queries_conflict_card import CardExtras
     from sync_service.engine.queries_conflicts import ConflictView
+    from sync_service.engine.queries_shelves import SetAside
 
 app = typer.Typer(help="Расхождения между школой и ГИС.", no_args_is_help=True)
 
@@ -63,17 +65,21 @@ def show_list(shell: Shell, everything: Everything = False) -> int:
 def show_one(shell: Shell, conflict_id: Annotated[int, typer.Argument(metavar="ID")]) -> int:
     """Одно расхождение: что было согласовано, что в школе и что в ГИС."""
     from sync_service.engine.queries import plain
+    from sync_service.engine.queries_conflict_card import card_extras
     from sync_service.engine.queries_conflicts import conflict_view
+    from sync_service.engine.queries_shelves import set_aside
 
     with shell.service() as service:
         one = shell.one_school(service)
         view = conflict_view(service.db, one, conflict_id)
+        extras = card_extras(service.db, one, service.policies, conflict_id)
+        aside = set_aside(service.db, one, [conflict_id]).get(conflict_id)
         shell.seen(service, one, f"conflicts:show:{conflict_id}", [view.student_id])
-    shell.show(plain(view), lambda: _render(view, one.zone))
+    shell.show(plain(view), lambda: _render(view, extras, aside, one.zone))
     return ExitCode.DONE
 
 
-def _render(view: ConflictView, zone: str) -> None:
+def _render(view: ConflictView, extras: CardExtras, aside: SetAside | None, zone: str) -> None:
     from sync_service.engine import queries_words as words
 
     output.say(f"Расхождение {view.id}. {view.caption}")
@@ -82,6 +88,16 @@ def _render(view: ConflictView, zone: str) -> None:
         ("Поле", "Было согласовано", "В школе", "В ГИС"),
         [(clash.title, clash.agreed_text, clash.school_text, clash.gis_text) for clash in view.clashes],
     )
+    if aside and aside.passed_to:
+        note = f" Заметка: {aside.note.text}" if aside.note else ""
+        when = words.moment_of(aside.passed_at, zone)
+        output.say(f"Передано администратору: {aside.passed_by}, {when}.{note}")
+    if aside and aside.until:
+        output.say(f"Отложено до {words.day(aside.until)}.")
+    titles = {clash.group: clash.title for clash in reversed(view.clashes)}
+    for group, tip in extras.suggestions.items() if view.state == "open" else ():
+        side = "школа" if tip.side == "school" else "ГИС"
+        output.say(f"Подсказка ({titles[group]}): {side} — {tip.why}.")
     if view.decided_by:
         output.say(f"Решено: {view.decided_by}, {words.moment_of(view.decided_at, zone)}.")
         output.say(f"Отменить решение: ecp-sync conflicts undo {view.id}")

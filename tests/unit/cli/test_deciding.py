@@ -66,6 +66,23 @@ def test_an_empty_value_clears_the_field(office: Office) -> None:
     assert office.card()["address"] is None
 
 
+def test_what_is_known_beside_the_values_is_told(office: Office) -> None:
+    """The suggestion with its reason, and to whom the case was passed with which note."""
+    number = office.clashing()
+    assert "Подсказка" not in office.must("conflicts", "show", str(number))
+    office.sql("UPDATE students SET address = 'УЛ. МИРА, 2'")
+    office.run("conflicts", "resolve", str(number), "--take", "gis", "--stamp", "another")
+    office.run("sync")
+    office.sql(
+        "INSERT INTO case_marks (school_id, queue, case_id, passed_to, passed_by, passed_at, postponed_until)"
+        f" VALUES (1, 'conflicts', {number}, 'admin', 'Петрова А. В.', '2026-11-20T07:00:00.000000Z', '2099-12-01')"
+    )
+    said = office.must("conflicts", "show", str(number))
+    assert "Передано администратору: Петрова А. В., 20.11.2026 12:00." in said
+    assert "Отложено до 01.12.2099." in said
+    assert "Подсказка (Адрес): ГИС — отличается только написание" in said
+
+
 def test_every_group_needs_a_decision(office: Office) -> None:
     """Half a decision is refused and changes nothing."""
     number = office.clashing()
