@@ -25,7 +25,7 @@ from sync_service.engine.context import School
 from sync_service.engine.import_report import ImportReport
 from sync_service.engine.ports import Notification, Role
 
-ACTOR = "secretary"
+ACTOR = "petrova"  # the login of the demo's secretary, who is shown by name
 MOST_CYCLES = 4
 NEW_SCHOOL_PHONE, NEW_REGION_PHONE = "+79120000001", "+79120000002"
 NEW_EMAIL = "pupil@example.ru"
