@@ -96,6 +96,7 @@ def test_without_javascript_the_same_form_decides(chromium: Browser, school_page
     page.get_by_label("Другое значение: Телефон").fill("8 (912) 000-00-03")
     page.get_by_role("button", name="Записать и остаться").click()
     expect(page.locator("main")).to_contain_text("Решено")
+    expect(page.get_by_role("status")).to_contain_text("записано в школе и в ГИС")
     assert school_page.world.rows("students")[0]["phone"] == "+79120000003"
     context.close()
 

@@ -65,7 +65,8 @@ def decide(post: Decide, case_id: int, walk: Walking) -> Response:
         done = resolve(visit.desk(), case_id, _choices(view, typed), stamp=post.text("stamp"))
     except DecisionError as error:
         return _card(visit, case_id, walk, typed, problem=str(error), status=409 if error.stale else 422)
-    word = f"{view.caption}: записано" + (" в ГИС." if done.pushed else " в школе." if done.written else ".")
+    where = " и ".join([*(["в школе"] if done.written else []), *(["в ГИС"] if done.pushed else [])])
+    word = f"{view.caption}: записано {where}".rstrip() + "."
     undo_at = f"/conflicts/{case_id}/undo{walk.query}"
     if action == "stay":
         return visit.go(f"/conflicts/{case_id}{walk.query}", word=word, undo=undo_at)
