@@ -1,8 +1,8 @@
-"""``ecp-sync`` on another day, killed at a commit: right before or right after the N-th one, heartbeats aside.
+"""``ecp-sync`` on another day, killed: right before or right after its N-th commit (heartbeats aside), or in between.
 
-Every commit point of a program is found this way, named or not. Started as
-``python -m tests.acceptance.dying SECONDS before|after|count N ARGUMENTS…``; «count» kills nothing and says on
-standard error how many commits there were.
+Every commit point of a program is found this way, named or not. Its arguments are
+``AHEAD before|after|count|timer N ARGUMENTS…``; «count» kills nothing and says on standard error how many commits
+there were, «timer» kills after N seconds of processor time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
 
-from sync_service.cli.app import main
+from sync_service.cli.app import run
 from tests.acceptance.on_a_day import move_clock
 
 
@@ -43,8 +44,20 @@ def die_at_commit(when: str, number: int) -> None:
         atexit.register(lambda: print(f"commits: {commits}", file=sys.stderr))  # noqa: T201 - read by the sweep
 
 
-if __name__ == "__main__":
-    seconds, when, number = float(sys.argv.pop(1)), sys.argv.pop(1), int(sys.argv.pop(1))
-    move_clock(seconds)
-    die_at_commit(when, number)
-    main()
+def die_after(seconds: float) -> None:
+    """After so much processor time the kernel ends the process, wherever it is: no handler, no last word. Unlike a
+    delay it means the same moment of the work on a machine that has other things to do as well; 0 is never."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def main(arguments: Sequence[str]) -> None:
+    ahead, when, number, *rest = arguments
+    move_clock(float(ahead))
+    if when == "timer":
+        die_after(float(number))
+    else:
+        die_at_commit(when, int(number))
+    code = run(rest)
+    print(f"processor: {time.process_time()}", file=sys.stderr)  # noqa: T201 - read by the soak
+    sys.exit(code)

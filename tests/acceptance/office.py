@@ -8,7 +8,6 @@ process a wait of the program passes at once.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from sync_service.domain.reports import RunReport
 from sync_service.engine.context import School
 from sync_service.engine.queries import open_decisions
 from tests.acceptance.processes import Process
+from tests.acceptance.starter import starter
 
 DAY = date(2026, 11, 20)  # a Friday of the second quarter
 OPENING = "2026-11-20T10:00:00+05:00"
@@ -197,7 +197,7 @@ class Office:
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
         """``ecp-sync …`` in the background."""
-        process = Process(self._command(*arguments), cwd=self.folder, environment=environment)
+        process = self.start_module("tests.acceptance.on_a_day", *arguments, environment=environment)
         self._processes.callback(process.close)
         return process
 
@@ -212,8 +212,10 @@ class Office:
         assert outcome.code == 0, outcome.out + outcome.err
         return outcome
 
-    def _command(self, *arguments: str) -> tuple[str, ...]:
-        return (sys.executable, "-m", "tests.acceptance.on_a_day", str(self.clock.seconds_ahead), *arguments)
+    def start_module(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+        """``module.main`` on this day, in a process of its own; the caller closes it."""
+        day = str(self.clock.seconds_ahead)
+        return Process(starter().start(module, (day, *arguments), cwd=self.folder, environment=environment))
 
     # as another program with a connection to the database
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0  # seconds after which a condition that does not come true is a failure
@@ -42,46 +42,72 @@ def wait_for(condition: Callable[[], T | None], what: str, *, limit: float = LIM
         time.sleep(0.02)
 
 
+class Child(Protocol):
+    """What is asked of a child process, as ``subprocess.Popen`` has it."""
+
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Process:
     """A child process whose output is read as it comes, so that it never blocks on a full pipe."""
 
-    def __init__(self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
-        self._popen = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=surroundings(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self.started = time.monotonic()
         self.out: list[str] = []
         self.err: list[str] = []
         self._readers = [
             threading.Thread(target=lambda pipe=pipe, lines=lines: lines.extend(iter(pipe.readline, "")), daemon=True)
-            for pipe, lines in ((self._popen.stdout, self.out), (self._popen.stderr, self.err))
+            for pipe, lines in ((self._child.stdout, self.out), (self._child.stderr, self.err))
         ]
         for reader in self._readers:
             reader.start()
 
+    @classmethod
+    def of(cls, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> Process:
+        """A program as it is started from a shell."""
+        return cls(
+            subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=surroundings(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
+        )
+
     @property
     def is_running(self) -> bool:
-        return self._popen.poll() is None
+        return self._child.poll() is None
 
     def terminate(self) -> None:
         """SIGTERM, as an init system or Docker sends it."""
-        self._popen.send_signal(signal.SIGTERM)
+        self._child.send_signal(signal.SIGTERM)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._child.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
         """What a power failure does."""
-        self._popen.kill()
+        self._child.kill()
 
     def wait(self, limit: float = LIMIT) -> int:
         """The exit code, once all output has been read."""
         try:
-            code = self._popen.wait(limit)
+            code = self._child.wait(limit)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the process did not end within {limit:.0f} s: {self.words()}") from None
         for reader in self._readers:
@@ -110,10 +136,10 @@ class Process:
     def close(self) -> None:
         if self.is_running:
             self.kill()
-        self._popen.wait(LIMIT)
+        self._child.wait(LIMIT)
         for reader in self._readers:
             reader.join(LIMIT)
-        for pipe in (self._popen.stdout, self._popen.stderr):
+        for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
 
@@ -155,7 +181,7 @@ class Simulator:
 def simulator(*options: str, date: str = "2026-11-20") -> Iterator[Simulator]:
     """A running simulator; ``options`` as on its command line."""
     command = (sys.executable, "-m", "connectors.ecp.simulator", "--port", "0", "--date", date, *options)
-    process = Process(command, cwd=ROOT)
+    process = Process.of(command, cwd=ROOT)
     try:
         wait_for(lambda: process.out or not process.is_running, "the simulator's ready line")
         assert process.out, f"the simulator did not start: {process.words()}"
@@ -189,7 +215,7 @@ class Installation:
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
         """``ecp-sync …`` in the background."""
-        process = Process((*PROGRAM, *arguments), cwd=self.folder, environment=environment)
+        process = Process.of((*PROGRAM, *arguments), cwd=self.folder, environment=environment)
         self._stack.callback(process.close)
         return process
 

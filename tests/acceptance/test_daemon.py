@@ -202,7 +202,7 @@ def test_a_region_that_does_not_answer_cannot_keep_the_process_alive(region: Sim
         "configure_logging('info'); settings = load_settings(Path('config.toml'));"
         "raise SystemExit(run_daemon(settings, stop_seconds=0.5))"
     )
-    process = Process((sys.executable, "-c", script), cwd=made.folder)
+    process = Process.of((sys.executable, "-c", script), cwd=made.folder)
     try:
         wait_for(lambda: held_up(region), "a request that hangs")
         process.terminate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -102,7 +101,7 @@ def test_folder_in_use_is_a_wrong_configuration(empty: Installation, tmp_path: P
 def test_demo_stays_up_until_interrupted(tmp_path: Path) -> None:
     """Without --once region and school stay; a release is noticed by itself; SIGINT ends everything with 0."""
     command = (*PROGRAM, "demo", "--workdir", str(tmp_path / "demo"))
-    with closing(Process(command, cwd=tmp_path)) as process:
+    with closing(Process.of(command, cwd=tmp_path)) as process:
         wait_for(lambda: "Ctrl-C" in "".join(process.out) or not process.is_running, "the end of the story")
         assert process.is_running, process.words()
         (line,) = [line for line in process.out if "curl -X POST" in line]
@@ -110,7 +109,7 @@ def test_demo_stays_up_until_interrupted(tmp_path: Path) -> None:
         request = urllib.request.Request(url, data=body.encode(), headers={"Content-Type": "application/json"})
         assert json.loads(urllib.request.urlopen(request, timeout=30).read())["personId"]
         wait_for(lambda: "зачислено 1" in "".join(process.out[-3:]), "the second enrolment")
-        process._popen.send_signal(signal.SIGINT)
+        process.interrupt()
         asked = time.monotonic()
         assert process.wait() == 0
         assert time.monotonic() - asked < 10

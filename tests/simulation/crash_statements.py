@@ -1,4 +1,4 @@
-"""kill -9 of the real process: at each of its commits, and at random moments (statements 9 and 10).
+"""kill -9 of the real process at each of its commits (statement 9); random moments are in soak_statements.
 
 The day is the busy one of tests/acceptance/working_day; a process is killed right before or right after its N-th
 commit, or at a named point around a request. Then the next run must find a sound database, be ready soon, and
@@ -7,11 +7,9 @@ bring both sides to what they hold after a day without a kill.
 
 from __future__ import annotations
 
-import random
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +20,11 @@ from statistics import median
 
 from sqlalchemy import text
 
-from sync_service.domain.reports import RunStatus
 from sync_service.persistence import open_database
 from tests.acceptance.agreement import Portrait, disagreements
 from tests.acceptance.office import Office, office, region
 from tests.acceptance.processes import Process
+from tests.acceptance.starter import starter
 from tests.acceptance.working_day import (
     PAGE_SIZE,
     agreed_database,
@@ -37,6 +35,7 @@ from tests.acceptance.working_day import (
     undisturbed,
     write_files,
 )
+from tests.simulation.after_a_kill import assert_sound, synced
 from tests.simulation.databases import Databases
 from tests.simulation.upgrade_statements import first_schema
 
@@ -245,7 +244,7 @@ class _Sweep:
         for command, how in chosen:
             with offices() as made:
                 _killed(made, how, command.prepare(made))
-                _sound(made)
+                assert_sound(made)
                 kills.add(f"{command.name} on {engine}", how, _ready(made, kills))
                 try:
                     command.verify(made, self._expected)
@@ -304,13 +303,12 @@ def _upgrading(here: Path, url: str, when: str, number: int, *, fresh: bool = Tr
     if fresh:
         first_schema(url, OLD_PUPILS)
         (here / "config.toml").write_text(OLD_CONFIG.format(url=url), encoding="utf-8")
-    program = (sys.executable, "-m", "tests.acceptance.dying", "0", when, str(number), "migrate")
-    return Process(program, cwd=here)
+    arguments = ("0", when, str(number), "migrate")
+    return Process(starter().start("tests.acceptance.dying", arguments, cwd=here, environment=None))
 
 
 def _dying(made: Office, when: str, number: int, arguments: list[str]) -> Process:
-    program = (sys.executable, "-m", "tests.acceptance.dying", str(made.clock.seconds_ahead), when, str(number))
-    return Process((*program, *arguments), cwd=made.folder)
+    return made.start_module("tests.acceptance.dying", when, str(number), *arguments)
 
 
 def _commits(process: Process) -> int:
@@ -332,101 +330,8 @@ def _killed(made: Office, how: tuple[str, ...], arguments: list[str]) -> None:
     assert code == -signal.SIGKILL, f"{how} was not passed: {code}"
 
 
-def _sound(made: Office) -> None:
-    """The database opens, holds together, and the journal's chain is whole."""
-    if made.engine.dialect.name == "sqlite":
-        with made.engine.connect() as connection:
-            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
-    with made.service.db.read(made.school().school_id) as uow:
-        assert uow.audit.verify() is None
-
-
 def _ready(made: Office, kills: Kills) -> float:
-    """Seconds until the next run has done its work, waits for the dead holder's lease included.
-
-    Who dies between the answer to a refresh and its commit has lost the token: the region kills the old one at once
-    (docs/contract.md), and a person logs in anew.
-    """
+    """Seconds until the next run has done its work, waits for the dead holder's lease included."""
     begun = made.clock.monotonic()
-    kills.logins += _synced(made)
+    kills.logins += synced(made)
     return made.clock.monotonic() - begun
-
-
-def _synced(made: Office) -> bool:
-    """One whole run; whether a person had to log in for it."""
-    lost = made.sync().status is RunStatus.LOGIN_NEEDED
-    if lost:
-        made.log_in()
-        made.sync()
-    return lost
-
-
-# --- random moments ------------------------------------------------------------------------------------------------
-
-
-def statement_10(count: int, databases: Databases, seed: int = 0) -> int:
-    """One school, ``count`` runs killed at random moments while both sides go on editing; then both agree."""
-    chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="ecp-sync-soak-") as folder:
-        (Path(folder) / "agreed").mkdir()
-        (Path(folder) / "soak").mkdir()
-        agreed, here = agreed_database(Path(folder) / "agreed"), Path(folder) / "soak"
-        with region() as door, office(door, here, url=copied(agreed, here), page_size=PAGE_SIZE) as made:
-            made.region.admin("POST", "settings", {"idempotency": "ignored"})
-            cards = [(card["id"], made.local_id("students", card["id"])) for card in made.dump("students")]
-            whole = _duration(made)
-            for number in range(count):
-                _edit(made, chance, cards, number)
-                _kill_at_random(made, chance, whole)
-                if number % 10 == 9:
-                    _sound(made)
-                    _synced(made)  # a kill may have cost the token; nothing would be killed at work from there
-                made.clock.sleep(60)
-            before = len(made.dump("marks"))
-            _synced(made)
-            report = made.settle()
-            assert disagreements(made) == [], f"{report.status}: {disagreements(made)[:5]}"
-            _sound(made)
-            added = made.sql("SELECT count(*) AS n FROM marks WHERE comment LIKE 'soak %'")[0]["n"]
-            named = [one["comment"] for one in made.dump("marks") if str(one.get("comment")).startswith("soak ")]
-            assert len(named) == len(set(named)) == added == count, f"{added} of {count} marks, {len(named)} there"
-            assert len(made.dump("marks")) >= before
-    return count
-
-
-def _duration(made: Office) -> float:
-    begun = time.monotonic()
-    made.must("sync")
-    return time.monotonic() - begun
-
-
-def _edit(made: Office, chance: random.Random, cards: list[tuple[str, int]], number: int) -> None:
-    """Different cards on the two sides, so that nothing contradicts; one new mark with a name of its own."""
-    theirs, ours = chance.sample(range(len(cards)), 2)
-    changes = {"address": f"ул. Новая, д. {number}"}
-    made.region.admin("POST", "edit", {"stream": "students", "items": [{"id": cards[theirs][0], "changes": changes}]})
-    made.sql("UPDATE students SET email = :e WHERE id = :id", e=f"e{number}@example.ru", id=cards[ours][1])
-    cells = made.sql(
-        """SELECT DISTINCT m.student_id AS student, m.lesson_id AS lesson
-        FROM marks AS m JOIN lessons AS l ON l.id = m.lesson_id
-        WHERE l.date BETWEEN '2026-11-16' AND '2026-11-20' ORDER BY m.student_id, m.lesson_id"""
-    )
-    cell = cells[number % len(cells)]
-    made.sql(
-        "INSERT INTO marks (school_id, student_id, lesson_id, value, position, comment)"
-        " VALUES (:school, :student, :lesson, '5', :position, :comment)",
-        school=made.school().school_id,
-        position=20 + number // len(cells),  # the region knows a hundred places in a cell
-        comment=f"soak {number}",
-        **cell,
-    )
-
-
-def _kill_at_random(made: Office, chance: random.Random, whole: float) -> None:
-    """Between the start of the interpreter and the usual end of the run."""
-    process = made.start("sync")
-    try:
-        process.wait(chance.uniform(0.3, 1.1) * whole)
-    except AssertionError:  # it did not end by then, as expected
-        process.kill()
-        process.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import crash_statements, disk_statements, lease_statements, parts
+from tests.simulation import crash_statements, disk_statements, lease_statements, parts, soak_statements
 from tests.simulation.statement import Part, Statement
 
 CRASHES = (
@@ -22,10 +22,9 @@ CRASHES = (
         title="Kills at random moments: 0 lost, 0 doubled",
         parts=(
             Part(
-                figure="{count} kills, 0 lost, 0 doubled",
                 full=1_000,
                 short=1,
-                by_count=crash_statements.statement_10,
+                by_count=soak_statements.statement_10,
             ),
         ),
     ),
