@@ -10,6 +10,7 @@ stake. How the program starts as its users start it is the subject of test_cli, 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -80,6 +81,7 @@ class Starter:
     """The parent of the processes, and what is known of each; ends with this process."""
 
     door: socket.socket
+    parent: subprocess.Popen[bytes]
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _told: threading.Condition = field(default_factory=threading.Condition)
     _pids: list[int] = field(default_factory=list)
@@ -90,23 +92,35 @@ class Starter:
     def launch(cls) -> Starter:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            subprocess.Popen(
+            parent = subprocess.Popen(
                 (sys.executable, "-m", __name__, str(theirs.fileno())),
                 cwd=ROOT,
                 env=surroundings(),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )
-        starter = cls(ours)
+        starter = cls(ours, parent)
         threading.Thread(target=starter._listen, name="starter", daemon=True).start()
+        atexit.register(starter.end)
         return starter
 
+    def end(self) -> None:
+        self.door.shutdown(socket.SHUT_RDWR)
+        self.parent.wait()
+
     def start(
-        self, module: str, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        loaded: Sequence[str] = (),
     ) -> Forked:
-        """A process in which ``module.main(arguments)`` runs."""
+        """A process in which ``module.main(arguments)`` runs, with the modules ``loaded`` as well."""
         job = {
             "module": module,
+            "loaded": list(loaded),
             "arguments": list(arguments),
             "cwd": str(cwd),
             "environment": surroundings(environment),
@@ -165,6 +179,8 @@ def serve(door: socket.socket) -> dict[str, Any] | None:
         message, pipes, _, _ = socket.recv_fds(door, LARGEST, 2)
         if not message:
             return None
+        job: dict[str, Any] = json.loads(message)
+        _load(job["loaded"])
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -174,7 +190,7 @@ def serve(door: socket.socket) -> dict[str, Any] | None:
             for descriptor in (alarm, alarmed, *pipes):
                 os.close(descriptor)
             door.close()
-            return dict(json.loads(message))
+            return job
         for pipe in pipes:
             os.close(pipe)
         door.send(json.dumps({"pid": pid}).encode())
@@ -201,10 +217,14 @@ def run(job: Mapping[str, Any]) -> None:
     importlib.import_module(job["module"]).main(job["arguments"])
 
 
-if __name__ == "__main__":
-    for name in LOADED:
+def _load(modules: Sequence[str]) -> None:
+    for name in modules:
         importlib.import_module(name)
     gc.freeze()  # what is loaded is neither looked through nor copied by every child
+
+
+if __name__ == "__main__":
+    _load(LOADED)
     with socket.socket(fileno=int(sys.argv[1])) as served:
         wanted = serve(served)
     if wanted is not None:

@@ -10,11 +10,12 @@ hold, and returns what it has counted.
 from __future__ import annotations
 
 import random
+import resource
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from sync_service.bootstrap import Service
 from sync_service.config import load_settings
 from sync_service.domain.streams import Stream
 from tests.acceptance.processes import Installation, Process, Simulator, installation, simulator, wait_for
+from tests.acceptance.starter import starter
 
 PROMISED_SECONDS = 30.0
 SLOW_PAGES = {"kind": "slow", "match": {"route": "page"}, "params": {"seconds": 0.1}}
@@ -34,6 +36,7 @@ heartbeat = 0.5
 intervals = {{ marks = 1, attendance = 1 }}
 
 [web]
+enabled = {page}
 port = 0
 
 [[schools]]
@@ -55,18 +58,22 @@ class Stopped:
 
 @dataclass(slots=True)
 class DoubleStarts:
-    """What :func:`double_starts` has counted; ``seconds`` is from the start of the refused process to its end, the
-    interpreter's own start included."""
+    """What :func:`double_starts` has counted. ``seconds`` is from the start of the refused process to its end, as
+    the clock on the wall has it; ``processor`` what the processor has worked for it, which does not depend on what
+    else the machine does. Both include the start of the interpreter."""
 
     holders: int = 0
     refused: int = 0
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
 
 
 @contextmanager
-def _school(folder: Path) -> Iterator[tuple[Simulator, Installation]]:
+def _school(folder: Path, *, page: bool) -> Iterator[tuple[Simulator, Installation]]:
     with simulator() as region:
-        config = CONFIG.format(organization=region.organizations[0]["id"], url=region.url)
+        config = CONFIG.format(
+            organization=region.organizations[0]["id"], url=region.url, page="true" if page else "false"
+        )
         with installation(folder, config) as made:
             yield region, made
 
@@ -86,32 +93,38 @@ def sigterm_moments(count: int, folder: Path, *, seed: int = 0) -> Stopped:
     the next daemon goes on from there; every eighth time from the beginning again."""
     dice = random.Random(seed)
     found = Stopped()
-    with _school(folder) as (region, made):
+    with _school(folder, page=True) as (region, made):
         region.admin("POST", "faults", {"rules": [SLOW_PAGES]})
         for number in range(count):
             if number % 8 == 0:
                 _begin_anew(region, made)
             region.admin("POST", "reset-counters")
-            daemon = made.start("run")
-            daemon.wait_for_event("daemon_started")
-            _wait_for_requests(region, daemon, dice.randrange(45))
-            time.sleep(dice.random() * 0.15)  # somewhere between two requests
-            asked = time.monotonic()
-            daemon.terminate()
-            code = daemon.wait(PROMISED_SECONDS)
-            found.seconds.append(time.monotonic() - asked)
-            assert code == 0, f"seed {seed}, moment {number}: exit {code}: {daemon.words()}"
-            assert "Traceback" not in daemon.words()
+            with closing(_daemon(made)) as daemon:
+                daemon.wait_for_event("daemon_started")
+                _wait_for_requests(region, daemon, dice.randrange(45))
+                time.sleep(dice.random() * 0.15)  # somewhere between two requests
+                asked = time.monotonic()
+                daemon.terminate()
+                code = daemon.wait(PROMISED_SECONDS)
+                found.seconds.append(time.monotonic() - asked)
+                assert code == 0, f"seed {seed}, moment {number}: exit {code}: {daemon.words()}"
+                assert "Traceback" not in daemon.words()
             found.endings[_ending(daemon)] += 1
             _look_for_halves(made.folder / "school.sqlite", f"seed {seed}, moment {number}")
         region.admin("POST", "faults", {"rules": []})
-        daemon = made.start("run")
-        assert daemon.wait_for_event("run_finished")["status"] == "succeeded"
-        daemon.terminate()
-        assert daemon.wait(PROMISED_SECONDS) == 0
+        with closing(_daemon(made)) as daemon:
+            assert daemon.wait_for_event("run_finished")["status"] == "succeeded"
+            daemon.terminate()
+            assert daemon.wait(PROMISED_SECONDS) == 0
         (ours, *_) = region.admin("GET", "state")["organizations"]
         assert _rows(made.folder / "school.sqlite") == sum(stream["live"] for stream in ours["streams"].values())
     return found
+
+
+def _daemon(made: Installation) -> Process:
+    """The daemon on today's date, its modules loaded before."""
+    modules = ("sync_service.daemon", "sync_service.daemon_duty", "sync_service.web.server")
+    return Process(starter().start("tests.acceptance.on_a_day", ("0", "run"), cwd=made.folder, loaded=modules))
 
 
 def _wait_for_requests(region: Simulator, daemon: Process, requests: int) -> None:
@@ -161,12 +174,14 @@ def double_starts(count: int, folder: Path) -> DoubleStarts:
     """RELIABILITY 15: two daemons are started at the same moment. One of them works, the other exits with 11 and has
     asked nothing of the region; the one that works ends with 0 when told to."""
     found = DoubleStarts()
-    with _school(folder) as (region, made):
+    with _school(folder, page=False) as (region, made):
         _begin_anew(region, made)
         for number in range(count):
+            before = _processor()
             both = [made.start("run") for _ in range(2)]
             refused = _first_to_end(both)
             found.seconds.append(time.monotonic() - refused.started)
+            found.processor.append(_processor() - before)
             (holder,) = (one for one in both if one is not refused)
             assert refused.wait() == 11, f"start {number}: {refused.words()}"
             assert refused.events("daemon_started") == []
@@ -176,6 +191,12 @@ def double_starts(count: int, folder: Path) -> DoubleStarts:
             assert holder.wait(PROMISED_SECONDS) == 0, f"start {number}: {holder.words()}"
             found.holders += 1
     return found
+
+
+def _processor() -> float:
+    """Seconds the processor has worked for children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
 
 
 def _first_to_end(both: list[Process]) -> Process:
