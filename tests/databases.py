@@ -133,9 +133,11 @@ class PostgresServer:
             yield url
 
     @contextmanager
-    def copy(self) -> Iterator[str]:
-        """The URL of a new database with schema and school."""
-        with self._database(f"TEMPLATE {self._template}") as url:
+    def copy(self, like: str = "") -> Iterator[str]:
+        """The URL of a new database with schema and school; with all of the database at the URL ``like``, which
+        nobody may be using."""
+        template = make_url(like).database if like else self._template
+        with self._database(f"TEMPLATE {template}") as url:
             yield url
 
     @contextmanager

@@ -9,13 +9,22 @@ import pytest
 
 from tests.acceptance.agreement import Portrait
 from tests.acceptance.office import Office, office, region
-from tests.acceptance.working_day import PAGE_SIZE, agreed_database, copied, undisturbed
+from tests.acceptance.working_day import PAGE_SIZE, agreed_database, copied, read_everything, undisturbed
+from tests.databases import PostgresServer
 
 
 @pytest.fixture(scope="session")
 def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file of a school that agrees with the small region; to be copied."""
     return agreed_database(tmp_path_factory.mktemp("agreed"))
+
+
+@pytest.fixture(scope="session")
+def agreed_on_server(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same on PostgreSQL: the URL of a database to be copied."""
+    with postgres_server.copy() as url:
+        read_everything(tmp_path_factory.mktemp("agreed-on-server"), url)
+        yield url
 
 
 @pytest.fixture(scope="session")

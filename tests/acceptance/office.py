@@ -115,6 +115,11 @@ class DayClock(SystemClock):
         self._waited = timedelta()
 
     @property
+    def waited(self) -> float:
+        """Seconds of all waits so far, which passed at once."""
+        return self._waited.total_seconds()
+
+    @property
     def seconds_ahead(self) -> float:
         return (self._ahead + self._waited).total_seconds()
 
@@ -122,7 +127,7 @@ class DayClock(SystemClock):
         return super().now() + self._ahead + self._waited
 
     def monotonic(self) -> float:
-        return super().monotonic() + self._waited.total_seconds()
+        return super().monotonic() + self.waited
 
     def sleep(self, seconds: float) -> None:
         self._waited += timedelta(seconds=seconds)

@@ -55,12 +55,9 @@ OF_LARGE_WINDOWS = {"pull.guard.before_commit"}
 
 
 @contextmanager
-def busy(folder: Path, url: str, *, behind: bool = False) -> Iterator[tuple[Office, Files]]:
-    """The day's work is done on both sides; the files lie in the folder. ``behind``: the database is new, so the
-    region is read to the end first."""
+def busy(folder: Path, url: str) -> Iterator[tuple[Office, Files]]:
+    """The day's work is done on both sides; the files lie in the folder."""
     with region() as door, office(door, folder, url=url, page_size=PAGE_SIZE) as made:
-        if behind:
-            made.settle()
         made.region.admin("POST", "settings", {"idempotency": "ignored"})
         files = write_files(made)
         edit_both_sides(made)
@@ -120,10 +117,10 @@ def test_a_killed_retry_is_finished_by_the_next(point: str, agreed: Path, expect
 
 @pytest.mark.parametrize("point", OF_PUSH)
 def test_a_killed_push_is_finished_on_postgresql(
-    point: str, expected: Portrait, postgres_server: PostgresServer, tmp_path: Path
+    point: str, expected: Portrait, postgres_server: PostgresServer, agreed_on_server: str, tmp_path: Path
 ) -> None:
     """PostgreSQL: the same for everything about sending."""
-    with postgres_server.copy() as url, busy(tmp_path, url, behind=True) as (made, files):
+    with postgres_server.copy(agreed_on_server) as url, busy(tmp_path, url) as (made, files):
         import_files(made, files)
         made.faults(*(rule for name, rule in TROUBLE.items() if name == point))
         killed(made, point, "sync")

@@ -29,13 +29,17 @@ class Files:
 
 
 def agreed_database(folder: Path) -> Path:
-    """A SQLite file of a school that has read everything from the small region. Every region of the same seed is
-    the same, so one reading serves all tests."""
-    with region() as door, office(door, folder, page_size=PAGE_SIZE) as made:
+    """A SQLite file of a school that has read everything from the small region."""
+    read_everything(folder, f"sqlite:///{folder / 'school.sqlite'}")
+    return folder / "school.sqlite"
+
+
+def read_everything(folder: Path, url: str) -> None:
+    """Bring a new database to agreement with the small region. Every region of the same seed is the same, so one
+    reading serves all tests: each begins with a copy."""
+    with region() as door, office(door, folder, url=url, page_size=PAGE_SIZE) as made:
         made.settle()
         assert disagreements(made) == []
-        made.sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder / "school.sqlite"
 
 
 def copied(database: Path, folder: Path) -> str:

@@ -95,10 +95,11 @@ class Databases:
         return self._server is not None
 
     @contextmanager
-    def on_server(self, *, empty: bool = False) -> Iterator[str]:
-        """The URL of a new database of the server, with schema and school unless ``empty``."""
+    def on_server(self, *, empty: bool = False, like: str = "") -> Iterator[str]:
+        """The URL of a new database of the server, with schema and school unless ``empty``; with all of the one at
+        the URL ``like``."""
         assert self._server is not None
-        with self._server.empty() if empty else self._server.copy() as url:
+        with self._server.empty() if empty else self._server.copy(like) as url:
             yield url
 
     @contextmanager
