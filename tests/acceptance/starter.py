@@ -87,6 +87,7 @@ class Starter:
     _pids: list[int] = field(default_factory=list)
     _running: dict[int, Forked] = field(default_factory=dict)
     _early: dict[int, int] = field(default_factory=dict)  # ended before its start was noted
+    _gone: bool = False  # the parent
 
     @classmethod
     def launch(cls) -> Starter:
@@ -132,7 +133,8 @@ class Starter:
                 os.close(writing)
             out, err = (os.fdopen(reading, encoding="utf-8") for reading, _ in pipes)
             with self._told:
-                self._told.wait_for(lambda: self._pids)
+                self._told.wait_for(lambda: self._pids or self._gone)
+                assert self._pids, "the parent of all processes has ended; its words stand above"
                 pid = self._pids.pop()
                 forked = self._running[pid] = Forked(pid, out, err)
                 if pid in self._early:
@@ -150,6 +152,9 @@ class Starter:
                     self._note_end(told["pid"], told["status"])
                 else:
                     self._early[told["pid"]] = told["status"]
+        with self._told:
+            self._gone = True
+            self._told.notify_all()
 
     def _note_end(self, pid: int, status: int) -> None:
         self._running.pop(pid).ended(status)
