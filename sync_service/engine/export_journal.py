@@ -32,7 +32,8 @@ FORMATS = ("json", "csv")
 DIGESTS = (
     "blake2b, 16 bytes, of: previous; length of the header, 4 bytes, big endian; header; digest of every record."
     " The header is compact JSON: [seq, at, actor, act, cause, note, records],"
-    " with [stream, act, local_id, remote_id, student_id] for every record."
+    " with [stream, act, local_id, student_id] for every record, in entries without form 2"
+    " [stream, act, local_id, remote_id, student_id]."
 )
 
 
@@ -132,6 +133,7 @@ def _entry(entry: ChainedEntry, names: Mapping[int, str]) -> dict[str, Any]:
         "note": entry.note,
         "previous": entry.previous.hex(),
         "digest": entry.digest.hex(),
+        "form": entry.form,
         "records": [
             {
                 "stream": item.stream,

@@ -18,7 +18,8 @@ DAYS = {"first": "2026-11-20", "last": "2026-11-20"}
 def recomputed(entry: dict[str, Any]) -> str:
     """The digest of an entry as the file itself says it is made; standard library only."""
     records = entry["records"]
-    lines = [[r["stream"], r["act"], r["local_id"], r["remote_id"], r["student_id"]] for r in records]
+    assert entry["form"] == 2
+    lines = [[r["stream"], r["act"], r["local_id"], r["student_id"]] for r in records]
     head = [entry[name] for name in ("seq", "at", "actor", "act", "cause", "note")]
     header = json.dumps([*head, lines], ensure_ascii=False, separators=(",", ":")).encode()
     chain = hashlib.blake2b(bytes.fromhex(entry["previous"]), digest_size=16)

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sync_service.domain.audit import DIGEST_BYTES, Act, AuditEntry, AuditItem
+from sync_service.domain.audit import DIGEST_BYTES, Act, AuditEntry, AuditItem, entry_digest, item_digest
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
+from sync_service.persistence.json_text import dump_bytes
+from sync_service.persistence.moments import moment, stamp
 from tests.databases import SchoolDatabase
 
 
@@ -81,6 +83,9 @@ TAMPERING = [
     "UPDATE audit_items SET local_id = 99 WHERE student_id = 2",
     "UPDATE audit_items SET act = 'delete' WHERE student_id = 2",
     "UPDATE audit_items SET student_id = 1 WHERE student_id = 2",
+    "UPDATE audit_items SET remote_id = 'r1' WHERE student_id = 2",
+    "UPDATE audit_items SET remote_id = NULL WHERE student_id = 2",
+    "UPDATE audit SET form = NULL WHERE seq = 2",
     "UPDATE audit_items SET payload = salt WHERE student_id = 2",
     "UPDATE audit_items SET digest = salt WHERE student_id = 2",
     "UPDATE audit_items SET salt = NULL, payload = NULL WHERE student_id = 2",
@@ -104,19 +109,65 @@ def test_tampering_is_found(database: SchoolDatabase, statements: str) -> None:
 
 
 def test_erasing_a_pupil_keeps_the_chain(database: SchoolDatabase) -> None:
-    """Values and salt are gone, the digest stays; what remains is still protected."""
+    """Values, salt and the regional id are gone, the digest stays; what remains is still protected."""
     append(database, entry(1, 2), entry(2), entry(3))
     with database.database.write(database.school) as unit:
-        assert unit.audit.erase([2]) == 2
-        assert unit.audit.erase([2]) == 0
+        assert unit.audit.erase(2, {}) == 2
+        assert unit.audit.erase(2, {}) == 0
         unit.commit()
     assert verdict(database) is None
-    rows = database.sql("SELECT student_id, salt, payload, digest FROM audit_items ORDER BY id")
+    rows = database.sql("SELECT student_id, remote_id, salt, payload, digest FROM audit_items ORDER BY id")
     for row in rows:
         assert (row["payload"] is None) == (row["salt"] is None) == (row["student_id"] == 2)
+        assert (row["remote_id"] is None) == (row["student_id"] == 2)
         assert (row["digest"] is not None) == (row["student_id"] == 2)
     database.sql("UPDATE audit_items SET local_id = 1 WHERE student_id = 2")
     assert verdict(database) == "entry 1 does not match its digest"
+
+
+def test_nothing_can_be_put_into_an_erased_item(database: SchoolDatabase) -> None:
+    append(database, entry(1, 2))
+    with database.database.write(database.school) as unit:
+        unit.audit.erase(2, {})
+        unit.commit()
+    database.sql("UPDATE audit_items SET remote_id = 'another' WHERE student_id = 2")
+    assert verdict(database) == "entry 1: an erased item names a regional record"
+
+
+def test_erasing_records_without_a_pupil(database: SchoolDatabase) -> None:
+    """A parent's card is nobody's record but its own: its items are erased by the record."""
+    parent = AuditItem(stream=Stream.GUARDIANS, act=Act.PULL, local_id=LocalId(7), remote_id="g7", base_local={"n": 1})
+    append(database, AuditEntry(act="pull", actor="system", cause="run-1", items=(parent,)), entry(7))
+    with database.database.write(database.school) as unit:
+        assert unit.audit.erase(0, {Stream.GUARDIANS: [LocalId(7)]}) == 1
+        unit.commit()
+    assert verdict(database) is None
+    kept = database.sql("SELECT stream FROM audit_items WHERE payload IS NOT NULL")
+    assert [row["stream"] for row in kept] == ["students"]
+
+
+def test_entries_of_older_versions_hold_and_can_be_erased(database: SchoolDatabase) -> None:
+    """Their header names the regional record for good; their values go all the same."""
+    append(database, entry(1), entry(2))
+    seq, previous = 1, b""
+    for row in database.sql("SELECT * FROM audit ORDER BY seq"):
+        (item,) = database.sql("SELECT * FROM audit_items WHERE entry_id = :id", id=row["id"])
+        records = [[item[name] for name in ("stream", "act", "local_id", "remote_id", "student_id")]]
+        at = stamp(moment(row["at"]))
+        header = dump_bytes([seq, at, row["actor"], row["act"], row["cause"], row["note"], records])
+        previous = entry_digest(previous, header, [item_digest(bytes(item["salt"]), bytes(item["payload"]))])
+        database.sql("UPDATE audit SET form = NULL, digest = :digest WHERE id = :id", digest=previous, id=row["id"])
+        seq += 1
+    database.sql("UPDATE audit_heads SET digest = :digest", digest=previous)
+    assert verdict(database) is None
+    with database.database.write(database.school) as unit:
+        assert unit.audit.erase(2, {}) == 1
+        unit.commit()
+    assert verdict(database) is None
+    kept = database.sql("SELECT remote_id, payload FROM audit_items WHERE student_id = 2")
+    assert [(row["remote_id"], row["payload"]) for row in kept] == [("r2", None)]
+    append(database, entry(3))
+    assert verdict(database) is None
 
 
 def test_chains_of_schools_are_apart(database: SchoolDatabase) -> None:
@@ -135,7 +186,8 @@ def test_equal_values_have_different_digests(database: SchoolDatabase) -> None:
     """Salted: a digest does not tell that two pupils share a name."""
     append(database, entry(1, 2))
     with database.database.write(database.school) as unit:
-        unit.audit.erase([1, 2])
+        unit.audit.erase(1, {})
+        unit.audit.erase(2, {})
         unit.commit()
     first, second = (bytes(row["digest"]) for row in database.sql("SELECT digest FROM audit_items"))
     assert first != second

@@ -42,7 +42,8 @@ class ChainedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainedEntry:
-    """An entry with everything its digest is made of; ``previous`` is the digest of the entry before it."""
+    """An entry with everything its digest is made of; ``previous`` is the digest of the entry before it. ``form`` 2:
+    the digests of its items cover their regional ids; None: its header does."""
 
     seq: int
     at: datetime
@@ -52,6 +53,7 @@ class ChainedEntry:
     note: str
     previous: bytes
     digest: bytes
+    form: int | None
     items: tuple[ChainedItem, ...]
 
 

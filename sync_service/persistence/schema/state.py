@@ -375,6 +375,7 @@ audit = Table(
     text("cause"),
     text("note"),
     Column("digest", LargeBinary(), nullable=False),
+    number("form", null=True),  # NULL: regional ids stand in the chained header, 2: with the erasable values
     UniqueConstraint("school_id", "seq"),
 )
 index("ix_audit_decisions", audit, "cause", "school_id", where="act = 'decide'")  # what an undo goes back to

@@ -3,12 +3,16 @@
 The digest of an entry is chained over the previous entry's digest, a header that names the entry and every
 item's record, and the digests of the items' salted values. While salt and values exist an item's digest is
 computed from them; erasing replaces both by the digest, so that the chain still holds (invariant 15).
+
+The regional id of a record leads to a person, so it counts as a value (``form`` 2): it is covered by the item's
+digest and goes with the others. In entries of older versions of this program it stands in the header, which nothing
+can take it out of; those keep it, and verify as they always did.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -24,13 +28,14 @@ from sync_service.persistence.schema import state
 from sync_service.persistence.transactions import Transaction
 
 SALT_BYTES = 16
+FORM = 2
 START = b""  # what the first entry of a school is chained to
 _BATCH = 2000
 
 _HEAD = "SELECT t.seq, t.digest FROM audit_heads AS t WHERE t.school_id = ? {lock}"
 _MOVE_HEAD = "ON CONFLICT (school_id) DO UPDATE SET seq = excluded.seq, digest = excluded.digest"
 _ENTRIES = (
-    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest FROM audit AS t"
+    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest, t.form FROM audit AS t"
     " WHERE t.school_id = ? AND t.seq > ? ORDER BY t.seq LIMIT ?"
 )
 _ITEMS = (
@@ -53,9 +58,21 @@ _AUTHOR = (
 )
 # The journal has the moment of the commit, the change that of its statement; a later edit lies behind both.
 _ONE_TRANSACTION = timedelta(minutes=5)
-_OF_STUDENTS = (
-    "SELECT t.id, t.salt, t.payload FROM audit_items AS t"
-    " WHERE t.school_id = ? AND t.student_id {ints} AND t.salt IS NOT NULL ORDER BY t.id {lock}"
+_OF_STUDENT = (
+    "SELECT t.id, t.remote_id, t.salt, t.payload FROM audit_items AS t"
+    " WHERE t.school_id = ? AND t.student_id = ? AND t.salt IS NOT NULL {lock}"
+)
+_OF_RECORDS = (
+    "SELECT t.id, t.remote_id, t.salt, t.payload FROM audit_items AS t"
+    " WHERE t.school_id = ? AND t.stream = ? AND t.local_id {ints} AND t.salt IS NOT NULL {lock}"
+)
+_FORMS = (
+    "SELECT i.id, a.form FROM audit_items AS i JOIN audit AS a ON a.id = i.entry_id"
+    " WHERE i.school_id = ? AND i.id {ints}"
+)
+_NAMELESS = (
+    "UPDATE audit_items SET remote_id = NULL WHERE school_id = ? AND id {ints}"
+    " AND entry_id IN (SELECT a.id FROM audit AS a WHERE a.school_id = ? AND a.form = ?)"
 )
 
 
@@ -64,7 +81,7 @@ _PAGE = (
     " ORDER BY t.seq DESC {limit}"
 )
 _OF_A_TIME = (
-    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest, p.digest FROM audit AS t"
+    "SELECT t.id, t.seq, t.at, t.actor, t.act, t.cause, t.note, t.digest, p.digest, t.form FROM audit AS t"
     " LEFT JOIN audit AS p ON p.school_id = t.school_id AND p.seq = t.seq - 1"
     " WHERE t.school_id = ? {conditions} ORDER BY t.seq {limit}"
 )
@@ -83,15 +100,27 @@ def _payload(item: AuditItem) -> bytes:
     return dump_bytes([item.base_local, item.base_remote, item.before])
 
 
-def _digest_of(item: Sequence[Any]) -> bytes | None:
+def _values(payload: bytes, remote_id: str | None) -> bytes:
+    """What an item's digest covers; the JSON before the id holds no zero byte."""
+    return payload if remote_id is None else payload + b"\0" + remote_id.encode()
+
+
+def _digest_of(item: Sequence[Any], form: int | None) -> bytes | None:
     """What stands for the values of a row of ``_ITEMS``; None when it has lost both them and their digest."""
-    _, _, _, _, _, _, _, digest, salt, payload = item
+    _, _, _, _, _, remote_id, _, digest, salt, payload = item
     if digest is not None:
         return bytes(digest)
-    return None if salt is None or payload is None else item_digest(bytes(salt), bytes(payload))
+    if salt is None or payload is None:
+        return None
+    return item_digest(bytes(salt), _values(bytes(payload), remote_id if form == FORM else None))
 
 
-def _chained(item: Sequence[Any]) -> ChainedItem:
+def _record_of(item: Sequence[Any], form: int | None) -> list[Any]:
+    """How the header of an entry names the record of a row of ``_ITEMS``."""
+    return [*item[2:5], item[6]] if form == FORM else list(item[2:7])
+
+
+def _chained(item: Sequence[Any], form: int | None) -> ChainedItem:
     _, _, stream, act, local_id, remote_id, student_id, *_ = item
     return ChainedItem(
         stream=stream,
@@ -99,7 +128,7 @@ def _chained(item: Sequence[Any]) -> ChainedItem:
         local_id=local_id,
         remote_id=remote_id,
         student_id=student_id,
-        digest=_digest_of(item) or b"",
+        digest=_digest_of(item, form) or b"",
     )
 
 
@@ -130,12 +159,16 @@ class Audit:
             secrets = [
                 (salts[n * SALT_BYTES : (n + 1) * SALT_BYTES], _payload(item)) for n, item in enumerate(entry.items)
             ]
-            records = [[i.stream, i.act, i.local_id, i.remote_id, i.student_id] for i in entry.items]
+            records = [[i.stream, i.act, i.local_id, i.student_id] for i in entry.items]
             header = _header(seq, at, entry.actor, entry.act, entry.cause, entry.note, records)
-            digest = entry_digest(digest, header, (item_digest(*secret) for secret in secrets))
-            entries.append((seq, at, entry.actor, str(entry.act), entry.cause, entry.note, digest))
+            digests = (
+                item_digest(salt, _values(payload, item.remote_id))
+                for item, (salt, payload) in zip(entry.items, secrets, strict=True)
+            )
+            digest = entry_digest(digest, header, digests)
+            entries.append((seq, at, entry.actor, str(entry.act), entry.cause, entry.note, digest, FORM))
             pending.append((entry, secrets))
-        columns = ("seq", "at", "actor", "act", "cause", "note", "digest")
+        columns = ("seq", "at", "actor", "act", "cause", "note", "digest", "form")
         ids = self._tx.insert_new(state.audit, columns, entries)
         rows = (
             (
@@ -256,10 +289,11 @@ class Audit:
             (_ABOUT, student),
             limit=limit,
         )
+        forms = {row[0]: row[9] for row in rows}
         items: dict[int, list[ChainedItem]] = {}
         for start in range(0, len(rows), _BATCH):
             for item in self._tx.query(_ITEMS, [row[0] for row in rows[start : start + _BATCH]]):
-                items.setdefault(item[0], []).append(_chained(item))
+                items.setdefault(item[0], []).append(_chained(item, forms[item[0]]))
         return [
             ChainedEntry(
                 seq=seq,
@@ -270,9 +304,10 @@ class Audit:
                 note=note,
                 previous=START if previous is None else bytes(previous),
                 digest=bytes(digest),
+                form=form,
                 items=tuple(items.get(entry_id, ())),
             )
-            for entry_id, seq, at, who, act, why, note, digest, previous in rows
+            for entry_id, seq, at, who, act, why, note, digest, previous, form in rows
         ]
 
     def head(self) -> JournalHead:
@@ -281,13 +316,15 @@ class Audit:
 
     def verify(self, noted: JournalHead | None = None) -> str | None:
         previous, expected = START, 1
-        for (_, seq, at, actor, act, cause, note, stored), items in self._chain():
+        for (_, seq, at, actor, act, cause, note, stored, form), items in self._chain():
             if seq != expected:
                 return f"entry {expected} is missing"
-            digests = [_digest_of(item) for item in items]
+            digests = [_digest_of(item, form) for item in items]
             if None in digests:
                 return f"entry {seq}: an item has neither values nor digest"
-            records = [list(item[2:7]) for item in items]
+            if form == FORM and any(item[7] is not None and item[5] is not None for item in items):
+                return f"entry {seq}: an erased item names a regional record"
+            records = [_record_of(item, form) for item in items]
             header = _header(seq, stamp(moment(at)), actor, act, cause, note, records)
             previous = entry_digest(previous, header, (digest for digest in digests if digest is not None))
             if previous != bytes(stored):
@@ -312,8 +349,27 @@ class Audit:
                 yield entry, items.get(entry[0], [])
             after = entries[-1][1]
 
-    def erase(self, student_ids: Iterable[int]) -> int:
-        """Erase the values of every item about these students; the chain still verifies. Returns how many."""
-        found = self._tx.query(_OF_STUDENTS, self._tx.school, list(student_ids))
-        rows = [(i, item_digest(bytes(salt), bytes(payload)), None, None) for i, salt, payload in found]
-        return self._tx.update(state.audit_items, ("digest", "salt", "payload"), rows)
+    def erase(self, student_id: int, records: Mapping[Stream, Iterable[LocalId]]) -> int:
+        """Erase the values, and the regional ids, of every item about this pupil or one of these records; the chain
+        still verifies. Returns how many items lost something."""
+        found = list(self._tx.query(_OF_STUDENT, self._tx.school, student_id))
+        for stream, local_ids in records.items():
+            if listed := sorted(local_ids):
+                found += self._tx.query(_OF_RECORDS, self._tx.school, stream.value, listed)
+        forms = self._forms([row[0] for row in found])
+        rows = {
+            item_id: (
+                item_id,
+                item_digest(bytes(salt), _values(bytes(payload), remote_id if forms[item_id] == FORM else None)),
+                None,
+                None,
+            )
+            for item_id, remote_id, salt, payload in found
+        }
+        erased = self._tx.update(state.audit_items, ("digest", "salt", "payload"), list(rows.values()))
+        if rows:
+            self._tx.run(_NAMELESS, self._tx.school, list(rows), self._tx.school, FORM)
+        return erased
+
+    def _forms(self, item_ids: list[int]) -> dict[int, int | None]:
+        return dict(self._tx.query(_FORMS, self._tx.school, item_ids)) if item_ids else {}
