@@ -33,6 +33,7 @@ class Act(StrEnum):
     IMPORT = "import"
     ENTER = "enter"  # a person entered it on the page
     VIEW = "view"
+    ERASE = "erase"  # a pupil's data was destroyed; the entry names nobody
     CONFIGURE = "configure"
 
 

@@ -38,7 +38,8 @@ class PullPage:
     ``rows`` holds the local rows of all links and matches; ``closed`` and ``former`` are the newest closed links
     by regional and by local id, where there is no live one; ``sent`` maps client references of unanswered
     creates to their local rows, ``in_flight`` are the references of creates whose answer is still to be read
-    back: that will link them; ``deferred`` records without a match wait for the inventory pass.
+    back: that will link them; ``erased`` are records of people whose data was destroyed here, as often as the page
+    named them and without values; ``deferred`` records without a match wait for the inventory pass.
     """
 
     spec: StreamSpec
@@ -52,12 +53,16 @@ class PullPage:
     matches: Mapping[RemoteId, Match] = field(default_factory=dict)
     sent: Mapping[str, LocalId] = field(default_factory=dict)
     in_flight: frozenset[str] = frozenset()
+    erased: tuple[RemoteId, ...] = ()
     deferred: bool = False
 
 
 def plan_page(page: PullPage) -> Actions:
     """Plan every record of the page exactly once; a repeated record counts as unchanged."""
     actions = Actions(stream=page.spec.stream)
+    for remote_id in page.erased:
+        actions.settle(remote_id, Outcome.ERASED)
+        actions.unpark.add(remote_id)
     newest: dict[RemoteId, Incoming] = {}
     for item in page.incoming:
         kept = newest.get(item.record.remote_id)

@@ -12,6 +12,7 @@ from sync_service.domain.streams import BOTH_WAYS, Stream
 class Outcome(StrEnum):
     """What became of a received record; exactly one, the first that fits in this order."""
 
+    ERASED = "erased"  # of a person whose data was destroyed here: looked at no further
     REJECTED = "rejected"
     HELD = "held"
     CONFLICTS = "conflicts"
@@ -63,6 +64,7 @@ class PullCounts:
     waiting: int = 0
     held: int = 0
     rejected: int = 0
+    erased: int = 0
 
     def add(self, outcome: Outcome, count: int = 1) -> None:
         """Count ``count`` received records under one outcome."""
@@ -71,11 +73,16 @@ class PullCounts:
 
     @property
     def outcomes(self) -> int:
-        return self.applied + self.unchanged + self.conflicts + self.waiting + self.held + self.rejected
+        done = self.applied + self.unchanged + self.conflicts + self.waiting
+        return done + self.held + self.rejected + self.erased
 
     @property
     def balances(self) -> bool:
         return self.received == self.outcomes
+
+    def to_json(self) -> dict[str, int]:
+        """``erased`` stands in it only where somebody's data was destroyed."""
+        return {name: count for name, count in asdict(self).items() if name != "erased" or count}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,7 +196,7 @@ class RunReport:
         """The documented RunReport (DESIGN.md 7), version 1; ``stage`` and ``at`` stand in it while it runs."""
         streams: dict[str, Any] = {}
         for name, report in self.streams.items():
-            entry: dict[str, Any] = {"pull": asdict(report.pull)}
+            entry: dict[str, Any] = {"pull": report.pull.to_json()}
             if name in BOTH_WAYS:
                 entry["push"] = asdict(report.push)
             entry["waiting"] = dict(report.waiting)

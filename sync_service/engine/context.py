@@ -76,6 +76,10 @@ class Tally:
     def rejected(self, stream: Stream, count: int) -> None:
         self.report.stream(stream).pull.add(Outcome.REJECTED, count)
 
+    def erased(self, stream: Stream, count: int) -> None:
+        """Records of erased people that need no plan."""
+        self.report.stream(stream).pull.add(Outcome.ERASED, count)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:

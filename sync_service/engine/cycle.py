@@ -29,6 +29,7 @@ from sync_service.engine.capture import CELL_STREAMS, capture, place_cells
 from sync_service.engine.clock_watch import mind_the_clock
 from sync_service.engine.context import Cycle
 from sync_service.engine.due import compare_later, compared, due_for_comparison
+from sync_service.engine.erased import welcome_parents
 from sync_service.engine.guarding import tidy_holds
 from sync_service.engine.pull import (
     pull_stream,
@@ -126,6 +127,8 @@ def _pull(cycle: Cycle, streams: list[Stream]) -> None:
             whole.add(stream)
             parked.add(stream)
         _settle(cycle, stream, whole, parked)
+    if Stream.GUARDIANSHIPS in whole and Stream.GUARDIANSHIPS in parked:
+        _guarded(cycle, Stream.GUARDIANSHIPS, welcome_parents, cycle)
     end_pull_seeding(cycle, whole)
 
 

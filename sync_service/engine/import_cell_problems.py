@@ -13,6 +13,7 @@ from sync_service.domain.school_files import (
     ReportPupil,
 )
 from sync_service.engine.import_changes import Changes
+from sync_service.engine.import_identity import Doubt
 from sync_service.engine.import_report import in_report
 
 ReportCell = ParsedMark | ParsedAbsence | ParsedFinalMark
@@ -45,19 +46,32 @@ def _place(cell: str) -> str:
     return f"Таблица ученика, первая отметка в ячейке {cell}"
 
 
-def reject_pupil(changes: Changes, cells: Sequence[ReportCell]) -> None:
-    """Cells of a pupil who may be several; a table without cells loses nothing."""
+_REFUSED = {
+    "ambiguous_pupil": (
+        "в классе несколько карточек с этим именем, не загружено отметок",
+        "Внесите отметки этих учеников в журнал вручную или объедините лишние карточки.",
+    ),
+    "erased": (
+        "данные этого ученика уничтожены по акту, не загружено отметок",
+        "Если ученик снова зачислен, попросите администратора снять отметку акта и загрузите файл снова.",
+    ),
+}
+
+
+def reject_pupil(changes: Changes, cells: Sequence[ReportCell], doubt: Doubt) -> None:
+    """Cells of a pupil who may be several, or whose data was destroyed; a table without cells loses nothing."""
     cell = _first(cells)
     if cell is None:
         return
+    reason, remedy = _REFUSED[doubt.code]
     changes.report_problem(
         in_report(
             _place(cell),
             row=_row_of(cell),
             cell=cell,
-            code="ambiguous_pupil",
-            reason=f"в классе несколько карточек с этим именем, не загружено отметок: {len(cells)}",
-            remedy="Внесите отметки этих учеников в журнал вручную или объедините лишние карточки.",
+            code=doubt.code,
+            reason=f"{reason}: {len(cells)}",
+            remedy=remedy,
             severity="rejected",
         ),
         cells=len({cell.cell for cell in cells}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sync_service.domain.erasures import in_class
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Values
 from sync_service.domain.school_files import (
@@ -37,7 +38,7 @@ from sync_service.engine.import_directories import (
     find_or_add_period,
     find_or_add_subjects,
 )
-from sync_service.engine.import_identity import Doubt, Known, identify_reported
+from sync_service.engine.import_identity import AMBIGUOUS, ERASED, Doubt, Known, identify_reported, name_key
 from sync_service.engine.stores import UnitOfWork
 
 STREAMS = (
@@ -85,13 +86,17 @@ def _find_or_add_pupils(
         been_there |= {LocalId(int(row["student_id"] or 0)) for row in rows.values()}
     identities = identify_reported(parsed.pupils, class_id, students, current, been_there)
     cells = cells_of(parsed)
+    texts = {pupil: in_class(name_key(pupil), class_id) for pupil in parsed.pupils}
+    erased = uow.erasures.named(texts.values())
     cards: dict[ReportPupil, LocalId] = {}
     strangers: list[ReportPupil] = []
     for pupil, identity in zip(parsed.pupils, identities, strict=True):
         if isinstance(identity, Known):
             cards[pupil] = identity.local_id
         elif isinstance(identity, Doubt):
-            reject_pupil(changes, cells.get(pupil, []))
+            reject_pupil(changes, cells.get(pupil, []), AMBIGUOUS)
+        elif texts[pupil] in erased:
+            reject_pupil(changes, cells.get(pupil, []), ERASED)
         else:
             strangers.append(pupil)
             report_new_card(changes, parsed, pupil, cells.get(pupil, []))

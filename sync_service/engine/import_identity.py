@@ -36,13 +36,14 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A person decides; ``code`` is ambiguous_pupil, snils_of_another or snils_differs."""
+    """A person decides; ``code`` is ambiguous_pupil, snils_of_another, snils_differs or erased."""
 
     code: str
 
 
 Identity = Known | Unknown | Doubt
 AMBIGUOUS = Doubt("ambiguous_pupil")
+ERASED = Doubt("erased")  # the data of a pupil of that name was destroyed here
 
 
 def name_key(person: ParsedPupil | ReportPupil) -> NameKey:

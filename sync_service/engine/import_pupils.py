@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sync_service.domain.erasures import born
 from sync_service.domain.links import LocalId
 from sync_service.domain.records import Scalar, Values
 from sync_service.domain.rules.names import comparison_key
@@ -16,7 +17,16 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.import_changes import Change, Changes
 from sync_service.engine.import_directories import SeveralRows, add_classes, find_classes
 from sync_service.engine.import_guardians import plain_phone, write_guardians
-from sync_service.engine.import_identity import Doubt, Identity, Known, identify_listed, plain_snils
+from sync_service.engine.import_identity import (
+    ERASED,
+    Doubt,
+    Identity,
+    Known,
+    Unknown,
+    identify_listed,
+    name_key,
+    plain_snils,
+)
 from sync_service.engine.import_movements import Placed, report_other_classes, write_movements
 from sync_service.engine.import_report import in_row
 from sync_service.engine.stores import UnitOfWork
@@ -49,6 +59,10 @@ _DOUBTS = {
         "у ученика с этими ФИО и датой рождения в карточке другой СНИЛС, ничего не загружено",
         "Сверьте СНИЛС с документом; если это тёзка, укажите в списке номер личного дела.",
     ),
+    "erased": (
+        "данные этого ученика уничтожены по акту, ничего не загружено",
+        "Если ученик снова зачислен, попросите администратора снять отметку акта и загрузите файл снова.",
+    ),
     "ambiguous_class": (
         "в этом учебном году под таким названием есть несколько классов, ничего не загружено",
         "Напишите класс точно так, как он называется в системе, и загрузите файл снова.",
@@ -68,6 +82,7 @@ def import_pupils(uow: UnitOfWork, changes: Changes, parsed: ParsedPupilList, sc
         Doubt("ambiguous_class") if isinstance(found[pupil.class_name], SeveralRows) else identity
         for pupil, identity in zip(parsed.pupils, identify_listed(parsed.pupils, known, students), strict=True)
     ]
+    identities = _without_erased(uow, parsed.pupils, identities)
     accepted: list[tuple[ParsedPupil, Identity]] = []
     for pupil, identity in zip(parsed.pupils, identities, strict=True):
         if isinstance(identity, Doubt):
@@ -80,6 +95,17 @@ def import_pupils(uow: UnitOfWork, changes: Changes, parsed: ParsedPupilList, sc
     before = {p.student_id: students[p.student_id].get("listed_class_id") for p in placed if not p.is_new}
     report_other_classes(uow, changes, placed, before)
     write_guardians(uow, changes, placed, _after(students, placed))
+
+
+def _without_erased(uow: UnitOfWork, pupils: Sequence[ParsedPupil], identities: Sequence[Identity]) -> list[Identity]:
+    """Nobody whose data was destroyed gets a new card from a list; a person lets the pupil in again first."""
+    texts = [born(name_key(pupil), pupil.birth_date) for pupil in pupils]
+    new = [text for text, identity in zip(texts, identities, strict=True) if isinstance(identity, Unknown)]
+    gone = uow.erasures.named(new)
+    return [
+        ERASED if isinstance(identity, Unknown) and text in gone else identity
+        for text, identity in zip(texts, identities, strict=True)
+    ]
 
 
 def _write_cards(

@@ -129,6 +129,18 @@ def _is_free(job: Job, holder: str, stream: Stream) -> bool:
     return True
 
 
+@contextmanager
+def leased(job: Job, holder: str, streams: tuple[Stream, ...]) -> Iterator[tuple[Fence, Heartbeat]]:
+    """The leases of ``streams`` for something that is no run. Raises AlreadyRunning while a run holds one."""
+    fence = _take(job, holder, streams, job.wait)
+    try:
+        with Heartbeat(job, fence) as heartbeat:
+            yield fence, heartbeat
+    finally:
+        with suppress(SyncError):  # a lease that cannot be given back dies by itself
+            job.db.leases.release(job.school.school_id, fence)
+
+
 def _run_on_record(job: Job, report: RunReport, fence: Fence, heartbeat: Heartbeat) -> None:
     try:
         progress = Progress(job.db, job.school.school_id, report, period=min(job.period, 1.0))

@@ -18,6 +18,7 @@ from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream, StreamSpec
 from sync_service.engine.context import Normalise
+from sync_service.engine.erased import erased_among
 from sync_service.engine.stores import UnitOfWork
 
 Policies = Mapping[Stream, StreamPolicy]
@@ -63,8 +64,10 @@ def load_page(
     deferred = stream in DEFERRED and matches is None
     parents = parents_of(uow, spec, records)
     incoming = localise(spec, records, parents)
-    remote_ids = [record.remote_id for record in records]
-    links = uow.links.by_remote(stream, remote_ids)
+    links = uow.links.by_remote(stream, [record.remote_id for record in records])
+    erased = erased_among(uow, incoming, links)
+    if erased:
+        incoming = tuple(item for item in incoming if item.record.remote_id not in erased)
     conflicts = uow.conflicts.open_for([link.link_id for link in links.values()]) if links else {}
 
     unlinked = [i for i in incoming if i.record.remote_id not in links and not i.record.deleted]
@@ -105,6 +108,7 @@ def load_page(
         matches=matches or {},
         sent=sent,
         in_flight=in_flight,
+        erased=tuple(record.remote_id for record in records if record.remote_id in erased),
         deferred=deferred,
     )
 

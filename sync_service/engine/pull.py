@@ -29,6 +29,7 @@ from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.discarding import DISCARDED
 from sync_service.engine.due import mark_due
+from sync_service.engine.erased import without_erased
 from sync_service.engine.guarding import count, open_gate, release_covers, sift
 from sync_service.engine.guarding_pull import candidate, candidates, let_pass, plan_without, put_on_hold
 from sync_service.engine.inventory import match_inventory
@@ -140,14 +141,17 @@ def _apply_pages(
         standing = open_gate(cycle, uow, stream, Way.PULL).standing
         room = standing.least_room(cycle.policies[stream].groups, creates=stream not in DEFERRED)
         careful = expected is None or expected > room
+        aside = erased = 0
         for page in pages:
-            failed = [(reject.remote_id or reject.payload, reject.signature) for reject in page.rejects]
-            brake(cycle, stream, "pull", failed, of=len(page.records) + len(page.rejects))
+            rejects = without_erased(uow, page.rejects)
+            aside, erased = aside + len(rejects), erased + len(page.rejects) - len(rejects)
+            failed = [(reject.remote_id or reject.payload, reject.signature) for reject in rejects]
+            brake(cycle, stream, "pull", failed, of=len(page.records) + len(rejects))
             records = _not_discarded(uow, stream, page.records) if page.full else page.records
             loaded = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise)
             actions, kinds = let_pass(loaded, plan_page(loaded), standing, careful=careful)
             actions.outcomes[Outcome.UNCHANGED] += len(page.records) - len(records)
-            actions.quarantine.extend(cycle.marked(rejected(reject) for reject in page.rejects))
+            actions.quarantine.extend(cycle.marked(rejected(reject) for reject in rejects))
             apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
             planned.append(actions)
             passed += kinds
@@ -160,7 +164,8 @@ def _apply_pages(
     cycle.probe("pull.page.after_commit")
     for actions in planned:
         cycle.tally.pulled(actions)
-    cycle.tally.rejected(stream, sum(len(page.rejects) for page in pages))
+    cycle.tally.rejected(stream, aside)
+    cycle.tally.erased(stream, erased)
 
 
 def _not_discarded(uow: UnitOfWork, stream: Stream, records: Sequence[RemoteRecord]) -> list[RemoteRecord]:
@@ -188,12 +193,14 @@ def rejected(reject: Reject) -> QuarantineItem:
 
 def take_in(cycle: Cycle, stream: Stream, records: Sequence[RemoteRecord], rejects: Sequence[Reject]) -> None:
     """Plan records that were asked for by id, outside of any window: like a page, and no cursor moves."""
-    failed = [(reject.remote_id or reject.payload, reject.signature) for reject in rejects]
-    brake(cycle, stream, "pull", failed, of=len(records) + len(rejects))
     with cycle.write() as uow:
-        uow.quarantine.put(cycle.marked(rejected(reject) for reject in rejects))
+        kept = without_erased(uow, rejects)
+        failed = [(reject.remote_id or reject.payload, reject.signature) for reject in kept]
+        brake(cycle, stream, "pull", failed, of=len(records) + len(kept))
+        uow.quarantine.put(cycle.marked(rejected(reject) for reject in kept))
         _plan_counted(cycle, uow, stream, records, expected=len(records))
-    cycle.tally.rejected(stream, len(rejects))
+    cycle.tally.rejected(stream, len(kept))
+    cycle.tally.erased(stream, len(rejects) - len(kept))
 
 
 def retry_parked(cycle: Cycle, stream: Stream) -> None:

@@ -26,6 +26,7 @@ from sync_service.domain.reports import Outcome
 from sync_service.domain.streams import BOTH_WAYS, SPECS, RemoteRecord, Stream
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import parent_remote_ids
+from sync_service.engine.erased import PERSONS
 from sync_service.engine.pull import take_in
 from sync_service.engine.stores import UnitOfWork
 
@@ -96,6 +97,8 @@ def _survey(cycle: Cycle, stream: Stream) -> _Survey:
         with cycle.read() as uow:
             links = uow.links.versions(stream, page)
             parked = uow.inbox.parked(stream, remote_ids=page) if set_aside else []
+            strangers = [i for i in page if i not in links] if stream in PERSONS else []
+            erased = uow.erasures.marked(stream, strangers) if strangers else set()
         survey.see([link_id for link_id, _ in links.values()])
         survey.known = next(iter(links), survey.known)
         differing = [i for i, version in page.items() if version is None or i not in links or links[i][1] != version]
@@ -105,7 +108,9 @@ def _survey(cycle: Cycle, stream: Stream) -> _Survey:
         survey.equal += len(page) - len(special)
         for remote_id in special:
             item = reasons.get(remote_id)
-            if item is not None and item.reason == "held" and not item.record.deleted:
+            if remote_id in erased:
+                survey.aside[remote_id] = Outcome.ERASED  # its body is not asked for
+            elif item is not None and item.reason == "held" and not item.record.deleted:
                 survey.aside[remote_id] = Outcome.HELD
             elif item is not None and remote_id not in links:
                 survey.aside[remote_id] = Outcome.WAITING

@@ -14,8 +14,7 @@ A killed application goes on with the items that have no last word; nothing is d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -40,11 +39,11 @@ from sync_service.engine.context import Cycle
 from sync_service.engine.decisions import not_found
 from sync_service.engine.drafting import Draft, draft
 from sync_service.engine.inventory import match_inventory
-from sync_service.engine.leased_run import Heartbeat, Job
+from sync_service.engine.leased_run import Job, leased
 from sync_service.engine.ports import WriteStatus
 from sync_service.engine.push import Selection, push_stream
 from sync_service.engine.resync import chunked, cycle_of, read_pairs
-from sync_service.engine.stores import Fence, UnitOfWork
+from sync_service.engine.stores import UnitOfWork
 
 _DECLINED = (WriteStatus.DUPLICATE, WriteStatus.NOT_FOUND)
 _UNDER_WAY = (EntryState.LEASED, EntryState.UNKNOWN)
@@ -62,7 +61,7 @@ def apply_plan(job: Job, plan_id: int) -> Plan:
     if not streams:
         with job.db.write(job.school.school_id) as uow:
             return _end(job, uow, _valid(job, uow, plan_id))
-    with _leased(job, plan_id, streams) as (fence, heartbeat):
+    with leased(job, f"plan:{plan_id}", streams) as (fence, heartbeat):
         cycle = cycle_of(job, f"plan:{plan_id}", fence=fence, stop=heartbeat.stop)
         with cycle.write() as uow:
             plan = _begin(job, uow, plan_id)
@@ -133,25 +132,6 @@ def _end(job: Job, uow: UnitOfWork, plan: Plan) -> Plan:
         job.probe("resync.end.before_commit")
         uow.commit()
     return plan
-
-
-@contextmanager
-def _leased(job: Job, plan_id: int, streams: tuple[Stream, ...]) -> Iterator[tuple[Fence, Heartbeat]]:
-    fence = job.db.leases.acquire(
-        job.school.school_id,
-        streams,
-        f"plan:{plan_id}",
-        wait=job.wait,
-        clock=job.clock.monotonic,
-        sleep=job.clock.sleep,
-        period=job.period,
-    )
-    try:
-        with Heartbeat(job, fence) as heartbeat:
-            yield fence, heartbeat
-    finally:
-        with suppress(SyncError):  # a lease that cannot be given back dies by itself
-            job.db.leases.release(job.school.school_id, fence)
 
 
 # --- what is written here -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from sync_service.persistence.leases import SqlLeases
 from sync_service.persistence.migrate import HEAD, current_revision, migrate
 from sync_service.persistence.runs import SqlRuns
 from sync_service.persistence.schools import Schools
+from sync_service.persistence.scrubbing import scrub
 from sync_service.persistence.statistics import FreshStatistics
 from sync_service.persistence.transactions import Transaction
 from sync_service.persistence.unit_of_work import SqlUnitOfWork
@@ -83,6 +84,9 @@ class SqlDatabase:
         if not tx.query(_SCHOOL_EXISTS, tx.school):
             raise ConfigError([f"school {tx.school} is not in the database; add it to config.toml and start again"])
         self._known.add(tx.school)
+
+    def scrub(self) -> bool:
+        return scrub(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -12,6 +12,7 @@ from sync_service.persistence.stores.cases import Cases
 from sync_service.persistence.stores.conflicts import Conflicts
 from sync_service.persistence.stores.contacts import Contacts
 from sync_service.persistence.stores.cursors import Cursors
+from sync_service.persistence.stores.erasing import Erasures
 from sync_service.persistence.stores.guard import GuardCounts, Holds
 from sync_service.persistence.stores.inbox import Inbox
 from sync_service.persistence.stores.journal import ChangeJournal
@@ -59,6 +60,7 @@ class SqlUnitOfWork:
         self.holds = Holds(tx)
         self.cases = Cases(tx)
         self.subjects = Subjects(tx)
+        self.erasures = Erasures(tx, self.audit)
 
     def commit(self) -> None:
         """Chain the audit entries, check the fence, commit. Raises LeaseLost when the fence is stale."""

@@ -136,7 +136,9 @@ def test_nothing_can_be_put_into_an_erased_item(database: SchoolDatabase) -> Non
 
 def test_erasing_records_without_a_pupil(database: SchoolDatabase) -> None:
     """A parent's card is nobody's record but its own: its items are erased by the record."""
-    parent = AuditItem(stream=Stream.GUARDIANS, act=Act.PULL, local_id=LocalId(7), remote_id="g7", base_local={"n": 1})
+    parent = AuditItem(
+        stream=Stream.GUARDIANS, act=Act.PULL, local_id=LocalId(7), remote_id="g7", base_local={"n": 1}
+    )
     append(database, AuditEntry(act="pull", actor="system", cause="run-1", items=(parent,)), entry(7))
     with database.database.write(database.school) as unit:
         assert unit.audit.erase(0, {Stream.GUARDIANS: [LocalId(7)]}) == 1

@@ -15,6 +15,7 @@ from sync_service.engine.stores.decisions import (
     PlanStore,
     ReleaseStore,
 )
+from sync_service.engine.stores.erasures import ErasureStore
 from sync_service.engine.stores.exchange import (
     AttemptStore,
     CursorStore,
@@ -57,6 +58,7 @@ __all__ = [
     "CursorStore",
     "Database",
     "DayCount",
+    "ErasureStore",
     "Fence",
     "GuardStore",
     "HoldStore",

@@ -15,6 +15,7 @@ from sync_service.engine.stores.decisions import (
     PlanStore,
     ReleaseStore,
 )
+from sync_service.engine.stores.erasures import ErasureStore
 from sync_service.engine.stores.exchange import AttemptStore, CursorStore, Inbox, OutboxStore, QuarantineStore
 from sync_service.engine.stores.journal import AuditStore, ContactStore, NotificationStore
 from sync_service.engine.stores.runs import Fence, Leases, RunStore
@@ -81,6 +82,9 @@ class UnitOfWork(Protocol):
     @property
     def subjects(self) -> SubjectStore: ...
 
+    @property
+    def erasures(self) -> ErasureStore: ...
+
     def commit(self) -> None:
         """Check the fence, then commit. Raises LeaseLost, and keeps nothing, when the fence is stale."""
         ...
@@ -103,4 +107,8 @@ class Database(Protocol):
 
     def read(self, school: SchoolId) -> AbstractContextManager[UnitOfWork]:
         """A consistent view; writing through it raises."""
+        ...
+
+    def scrub(self) -> bool:
+        """Overwrite what deleted rows have left in the database's files; False when that was not to be done now."""
         ...

@@ -1,0 +1,54 @@
+"""Overwrite what deleted rows have left in the files of the database.
+
+SQLite keeps deleted bytes in free pages, in gaps of pages and in its log; PostgreSQL keeps dead rows, and samples of
+values in its statistics. Both are written anew here. What lies outside of the database's own files does not get
+better by it: backups, an archive of PostgreSQL's log, blocks a file system has freed. Those are the administrator's
+(docs/operations.md).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from sqlalchemy import Engine, text
+
+from sync_service.domain.errors import SyncError
+from sync_service.persistence.engine import translated
+from sync_service.persistence.holdings import HOLDINGS, Fate
+
+
+def scrub(engine: Engine) -> bool:
+    """Whether nothing of deleted rows is left. False when somebody's reading, missing rights or room stood in the
+    way: nothing is lost then, and it can be tried again."""
+    try:
+        with translated():
+            return _sqlite(engine) if engine.dialect.name == "sqlite" else _postgres(engine)
+    except SyncError:
+        return False
+
+
+def _sqlite(engine: Engine) -> bool:
+    """VACUUM builds the file anew from what is alive; the log is emptied before and after, and must be empty then."""
+    with engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
+        try:
+            # The copy is as large as the database: a file of the owner's alone, gone with the statement.
+            cursor.execute("PRAGMA temp_store = FILE")
+            cursor.execute("PRAGMA secure_delete = ON")
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((busy, left, _),) = cursor.fetchall()
+        except sqlite3.Error:
+            return False
+        finally:
+            cursor.execute("PRAGMA secure_delete = OFF")
+            cursor.execute("PRAGMA temp_store = MEMORY")
+    return not busy and left == 0
+
+
+def _postgres(engine: Engine) -> bool:
+    tables = [name for name, holding in HOLDINGS.items() if holding.fate is not Fate.KEPT]
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in tables:
+            connection.execute(text(f"VACUUM (FULL, ANALYZE) {name}"))
+    return True
