@@ -34,14 +34,12 @@ def _sqlite(engine: Engine) -> bool:
         try:
             # The copy is as large as the database: a file of the owner's alone, gone with the statement.
             cursor.execute("PRAGMA temp_store = FILE")
-            cursor.execute("PRAGMA secure_delete = ON")
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             ((busy, left, _),) = cursor.fetchall()
         except sqlite3.Error:
             return False
         finally:
-            cursor.execute("PRAGMA secure_delete = OFF")
             cursor.execute("PRAGMA temp_store = MEMORY")
     return not busy and left == 0
 

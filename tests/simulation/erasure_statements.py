@@ -13,7 +13,16 @@ from sync_service.domain.erasures import Reason
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.erase_subject import Erased, erase_subject, restore_subject
-from tests.simulation.canaries import Subject, a_list, a_report, bring, everything, files_of, spread
+from tests.simulation.canaries import (
+    Subject,
+    a_list,
+    a_report,
+    bring,
+    everything,
+    files_of,
+    leave_deleted_bytes,
+    spread,
+)
 from tests.simulation.databases import Databases
 from tests.simulation.replay import journal_problems
 from tests.unit.engine.resyncs import job, plan
@@ -48,6 +57,7 @@ def statement_50(count: int, databases: Databases) -> str:
 
 
 def erased_for_good(world: World, seed: int) -> Counter[str]:
+    leave_deleted_bytes(world)
     made = spread(world, seed)
     before = left_where(world, made.told | made.ids)
     missing = (WIDELY | TURNS[seed % 2]) - set(before)
@@ -95,7 +105,9 @@ def nothing_comes_back(world: World, made: Subject, told: set[str], seed: int) -
             assert entry.error is None, f"seed {seed}: {entry.error}"
     told |= made.told
     passed = {stream: entry.pull.erased for stream, entry in reports[1].streams.items() if entry.pull.erased}
-    assert set(passed) >= {Stream.STUDENTS, Stream.GUARDIANS, Stream.MARKS, Stream.MOVEMENTS}, f"seed {seed}: {passed}"
+    assert set(passed) >= {Stream.STUDENTS, Stream.GUARDIANS, Stream.MARKS, Stream.MOVEMENTS}, (
+        f"seed {seed}: {passed}"
+    )
     planned = plan(world)
     assert not [item for item in planned.items if item.remote_id in made.ids], f"seed {seed}: planned"
     assert bring(made, a_list(made)) == ["erased"]

@@ -21,7 +21,9 @@ def leaver(world: World) -> int:
     """A pupil of the region with a parent and a mark, who has left; everything agrees."""
     timetable = furnish(world.remote)
     pupil = world.remote.create(Stream.STUDENTS, dict(PUPIL))
-    parent = world.remote.create(Stream.GUARDIANS, {"last_name": "Ёлкин", "first_name": "Пётр", "phone": "+79120000001"})
+    parent = world.remote.create(
+        Stream.GUARDIANS, {"last_name": "Ёлкин", "first_name": "Пётр", "phone": "+79120000001"}
+    )
     world.remote.create(Stream.GUARDIANSHIPS, {"student_id": pupil, "guardian_id": parent, "relation": "отец"})
     mark = {"student_id": pupil, "lesson_id": timetable.lessons[0], "value": "5", "weight": 1, "position": 1}
     world.remote.create(Stream.MARKS, mark)
