@@ -32,8 +32,9 @@ OF_PUSH = [point for point in POINTS if point.startswith("push.")]
 OF_RECONCILE = [point for point in POINTS if point.startswith("reconcile.")]
 OF_IMPORT = [point for point in POINTS if point.startswith("import.")]
 OF_RESYNC = [point for point in POINTS if point.startswith("resync.")]  # test_kill_resync.py
+OF_ERASURE = [point for point in POINTS if point.startswith("erasure.")]  # tests/unit/engine/test_erasing.py
 OF_QUARANTINE = [point for point in POINTS if point.startswith("quarantine.")]
-ELSEWHERE = {*OF_IMPORT, *OF_RECONCILE, *OF_RESYNC, *OF_QUARANTINE}
+ELSEWHERE = {*OF_IMPORT, *OF_RECONCILE, *OF_RESYNC, *OF_QUARANTINE, *OF_ERASURE}
 # Streams are sent one after the other: students first, attendance last. Each is read back in its own way.
 LATER_PASSINGS = [*(f"push.after_send:{n}" for n in range(2, 7)), "push.before_send:5", "pull.page.after_commit:4"]
 # Points a smooth run does not pass.

@@ -18,6 +18,7 @@ from sqlalchemy import event, text
 from sync_service.domain.cases import Queue
 from sync_service.domain.conflicts import Side
 from sync_service.domain.links import LocalId, RemoteId
+from sync_service.domain.records import Values
 from sync_service.domain.releases import StepKind
 from sync_service.domain.school_files import ParsedClassReport, ParsedPupilList, ReportPupil
 from sync_service.domain.streams import Stream
@@ -43,7 +44,7 @@ class Subject:
     chance: random.Random
     told: set[str] = field(default_factory=set)
     local: int = 0
-    remote: RemoteId = RemoteId("")
+    remote: RemoteId = field(default=RemoteId(""))
     ids: set[str] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -103,15 +104,16 @@ def spread(world: World, seed: int) -> Subject:
     world.sync()
     (_by_double if seed % 2 else _by_release)(made)
     made.remote = _remote_of(made)
-    own = remote.create(
-        Stream.GUARDIANS,
-        {"last_name": made.canary("Мать"), "first_name": made.canary("Мария"), "phone": made.digits("+7922", 7)},
-    )
+    mother_of: Values = {
+        "last_name": made.canary("Мать"),
+        "first_name": made.canary("Мария"),
+        "phone": made.digits("+7922", 7),
+    }
+    own = remote.create(Stream.GUARDIANS, mother_of)
     for parent, relation in ((own, "мать"), (shared, "отец")):
-        tie = {"student_id": made.remote, "guardian_id": parent, "relation": relation}
-        remote.create(Stream.GUARDIANSHIPS, tie)
+        remote.create(Stream.GUARDIANSHIPS, {"student_id": made.remote, "guardian_id": parent, "relation": relation})
     marks = [_mark(world, made.remote, timetable.lessons[0], "4", made.canary("за "), n + 1) for n in range(MARKS)]
-    absence = {"student_id": made.remote, "lesson_id": timetable.lessons[1], "symbol": "Б"}
+    absence: Values = {"student_id": made.remote, "lesson_id": timetable.lessons[1], "symbol": "Б"}
     remote.create(Stream.ATTENDANCE, {**absence, "reason": made.canary("справка ")})
     world.sync()
     _clash(made)
@@ -136,7 +138,7 @@ def spread(world: World, seed: int) -> Subject:
 def _mark(
     world: World, pupil_id: RemoteId, lesson: RemoteId, value: str, comment: str | None = None, position: int = 1
 ) -> RemoteId:
-    values = {"student_id": pupil_id, "lesson_id": lesson, "value": value, "weight": 1, "position": position}
+    values: Values = {"student_id": pupil_id, "lesson_id": lesson, "value": value, "weight": 1, "position": position}
     return world.remote.create(Stream.MARKS, {**values, "comment": comment})
 
 
@@ -175,7 +177,7 @@ def _by_double(made: Subject) -> None:
     """The region writes another birthday: only a person says that it is the same child."""
     world = made.world
     made.local = arrive(world, pupil=made.card(), origin_kind="other_district", origin_name=made.canary("Школа "))
-    there = {**made.names, "sex": "Ж", "birth_date": "2012-05-12", "address": made.canary("пер. ")}
+    there: Values = {**made.names, "sex": "Ж", "birth_date": "2012-05-12", "address": made.canary("пер. ")}
     world.remote.create(Stream.STUDENTS, there)
     world.sync()
     (case,) = [row["id"] for row in world.rows("match_cases")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.simulation import (
     connection_statements,
     door_statements,
+    erasure_statements,
     injection_statements,
     journal_statements,
     leak_statements,
@@ -107,6 +108,13 @@ SECURITY = (
     Statement(
         number=50,
         title="Erasure of a subject: 0 canaries left after VACUUM; act and extract produced",
+        parts=(
+            Part(
+                full=100,
+                tested_by="tests/simulation/test_erasure_statements.py::test_an_erased_subject_leaves_no_canary",
+                by_count=erasure_statements.statement_50,
+            ),
+        ),
     ),
     Statement(
         number=51,
