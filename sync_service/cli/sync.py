@@ -181,6 +181,8 @@ def render_report(report: RunReport) -> None:
         if entry.near_misses:
             fields = ", ".join(f"{words.FIELDS.get(name, name)}: {n}" for name, n in entry.near_misses.items())
             output.say(f"{words.STREAMS[stream]}: ГИС записала не совсем то, что ей отправили ({fields}).")
+    if erased := sum(entry.pull.erased for entry in report.streams.values()):
+        output.say(f"Пропущено записей учеников, данные которых уничтожены по акту: {erased}.")
     releases = report.releases
     if releases.not_released or releases.released or releases.enrolled:
         output.say(

@@ -20,6 +20,7 @@ PULLED: dict[str, str] = {
     "waiting": "ждут",
     "held": "задержано",
     "rejected": "не принято",
+    "erased": "уничтожено ранее",
 }
 PUSHED: dict[str, str] = {
     "acked": "принято ГИС",
@@ -136,7 +137,8 @@ def run_pages(db: Database, school: School, *, limit: int) -> list[RunView]:
 
 
 def view_of(report: RunReport) -> RunView:
-    lines = [_line(stream, report.streams[stream]) for stream in Stream if stream in report.streams]
+    pulled = _pulled(report)
+    lines = [_line(stream, report.streams[stream], pulled) for stream in Stream if stream in report.streams]
     waiting: dict[str, int] = {}
     for entry in report.streams.values():
         for why, count in entry.waiting.items():
@@ -154,7 +156,7 @@ def view_of(report: RunReport) -> RunView:
         steps=_steps(report),
         at=words.STREAMS[report.at] if running and report.at else None,
         failures=_failures(report, lines),
-        read=_add([line.read for line in lines], PULLED),
+        read=_add([line.read for line in lines], pulled),
         sent=_add([line.sent for line in lines if line.sent], PUSHED),
         lines=tuple(line for line in lines if not line.idle),
         idle=tuple(line.title for line in lines if line.idle),
@@ -164,11 +166,17 @@ def view_of(report: RunReport) -> RunView:
     )
 
 
-def _line(stream: Stream, entry: StreamReport) -> RunLine:
+def _pulled(report: RunReport) -> dict[str, str]:
+    """The outcomes that are shown; what was destroyed here only where the region still sends some of it."""
+    erased = any(entry.pull.erased for entry in report.streams.values())
+    return {name: text for name, text in PULLED.items() if erased or name != "erased"}
+
+
+def _line(stream: Stream, entry: StreamReport, pulled: dict[str, str]) -> RunLine:
     return RunLine(
         stream=stream.value,
         title=words.STREAMS[stream],
-        read=_sum(entry.pull, entry.pull.received, PULLED),
+        read=_sum(entry.pull, entry.pull.received, pulled),
         sent=_sum(entry.push, entry.push.queued, PUSHED) if stream in BOTH_WAYS else None,
         waiting=_waiting(entry.waiting),
         failure=words_of(entry.error) if entry.error else None,

@@ -62,7 +62,8 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchoolState:
-    """``streams``: trouble first. ``agreeing`` of ``pupils`` are linked and have nothing open."""
+    """``streams``: trouble first. ``agreeing`` of ``pupils`` are linked and have nothing open. ``erased`` pupils'
+    data was destroyed, and they are kept out."""
 
     streams: tuple[StreamState, ...]
     words: dict[Word, int]
@@ -77,6 +78,7 @@ class SchoolState:
     every: int
     running: str | None
     last: RunView | None
+    erased: int
 
     @property
     def shared(self) -> Cause | None:
@@ -97,6 +99,7 @@ def school_state(
         refused: dict[Stream, SignatureCount] = {}
         for group in uow.quarantine.signatures():
             refused.setdefault(group.stream, group)
+        erased = sum(one.lifted_at is None for one in uow.erasures.cases())
         agreeing, pupils = uow.links.agreeing(Stream.STUDENTS), uow.staging.size(Stream.STUDENTS)
     scheduled = any(entry.next_run_at for entry in status.streams.values())
     found = []
@@ -150,6 +153,7 @@ def school_state(
         every=int(min(intervals.values())),
         running=next((report.run_id for report in reports if report.status is RunStatus.RUNNING), None),
         last=view_of(seen_now(db, school.school_id, last)[0]) if last else None,
+        erased=erased,
     )
 
 

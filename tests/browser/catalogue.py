@@ -20,6 +20,7 @@ from jinja2 import nodes
 from sync_service import notify_trial
 from sync_service.engine import (
     contacts,
+    erasure_words,
     failure_words,
     judging,
     messages,
@@ -44,6 +45,9 @@ WHOLE = (WEB / "rendering.py", WEB / "routes" / "state.py")  # names and words t
 
 NAMED = (
     words.STREAMS,
+    erasure_words.REASONS,
+    erasure_words.CATEGORIES,
+    erasure_words.OBSTACLES,
     words.FIELDS,
     words.CONFLICT_STATES,
     words.RELATIVES,

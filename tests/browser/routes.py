@@ -108,6 +108,11 @@ SA-- POST /s/{school}/quarantine/undo
 -A-- POST /s/{school}/resync/{plan_id}/apply
 -A-- POST /s/{school}/resync/{plan_id}/csv
 -A-- POST /s/{school}/subjects/{student_id}/export
+-A-- GET  /s/{school}/subjects/{student_id}/erase
+-A-- POST /s/{school}/subjects/{student_id}/erase
+-A-- GET  /s/{school}/erasures
+-A-- POST /s/{school}/erasures/scrub
+-A-- POST /s/{school}/erasures/{erasure_id}/lift
 SADV GET  /api/v1/status
 SADV GET  /api/v1/runs
 SADV GET  /api/v1/runs/{run_id}
@@ -152,7 +157,7 @@ LETTERS = {"S": Role.SECRETARY, "A": Role.ADMIN, "D": Role.DIRECTOR, "V": Role.V
 NOTHING: Mapping[str, str] = MappingProxyType({})
 EXAMPLES = (
     *("case_id", "release_id", "run_id", "plan_id", "hold_id", "item_id"),
-    *("person_id", "token_id", "student_id", "contact_id", "job"),
+    *("person_id", "token_id", "student_id", "contact_id", "job", "erasure_id"),
 )
 FILES = frozenset({"/healthz", "/readyz", "/metrics", "/language/{language}", "/", "/password", "/login/code"})
 

@@ -1,18 +1,29 @@
-"""A pupil's own data (152-ФЗ): everything that is stored, for the parents who ask for it."""
+"""A pupil's own data (152-ФЗ): handed out whole to those who may ask for it, or destroyed with an act."""
 
 from __future__ import annotations
 
+import base64
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from sync_service.domain.erasures import Reason
+from sync_service.domain.errors import DecisionError, NoSuchCase, SyncError
 from sync_service.domain.links import LocalId
 from sync_service.domain.people import Permission
+from sync_service.domain.rules.names import comparison_key
+from sync_service.engine import erasure_words as words
+from sync_service.engine.erase_subject import Erased, erase_subject, restore_subject, scrub
+from sync_service.engine.erasure_act import act_on
 from sync_service.engine.export_subject import export_subject
-from sync_service.web.visits import Post, posting
+from sync_service.engine.queries_erasure import ErasureView, erasure_view, erasures
+from sync_service.web.refusals import refusal
+from sync_service.web.visits import Post, Visit, posting, visiting
 
 router = APIRouter(include_in_schema=False)
+See = Annotated[Visit, Depends(visiting(Permission.ERASE))]
 Erase = Annotated[Post, Depends(posting(Permission.ERASE))]
 
 
@@ -22,3 +33,104 @@ def export(post: Erase, student_id: int) -> Response:
     content = export_subject(post.visit.desk(), LocalId(student_id))
     kept = {"Content-Disposition": f"attachment; filename=pupil-{student_id}.zip"}
     return Response(content, media_type="application/zip", headers=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    field: str
+    text: str
+
+
+@router.get("/s/{school}/subjects/{student_id}/erase")
+def preview(visit: See, student_id: int) -> HTMLResponse:
+    """What would go, by kind and number; nothing is written."""
+    return _preview(visit, erasure_view(visit.service.db, visit.school, student_id), {})
+
+
+@router.post("/s/{school}/subjects/{student_id}/erase")
+def erase(post: Erase, student_id: int) -> HTMLResponse:
+    """Destroy, and show the act: it is nowhere else, so the file stands in the page itself."""
+    visit, typed = post.visit, post.typed()
+    view = erasure_view(visit.service.db, visit.school, student_id)
+    problems = _problems(view, typed)
+    if problems:
+        return _preview(visit, view, typed, problems=problems, status=422)
+    job = visit.service.resync_job(visit.school, actor=visit.actor)
+    try:
+        made = erase_subject(job, LocalId(student_id), Reason(typed["reason"]))
+    except NoSuchCase:
+        raise
+    except SyncError as error:
+        problem, status = refusal(error)
+        fresh = erasure_view(visit.service.db, visit.school, student_id)
+        return _preview(visit, fresh, typed, problem="" if fresh.obstacles else problem, status=status)
+    return _act(visit, made)
+
+
+def _problems(view: ErasureView, typed: dict[str, str]) -> list[_Wrong]:
+    found = []
+    if typed.get("reason") not in list(Reason):
+        found.append(_Wrong("reason", "Выберите причину: она войдёт в акт."))
+    if view.kept_long and not typed.get("archived"):
+        found.append(_Wrong("archived", "Подтвердите, что приказы и итоговые отметки сохранены вне системы."))
+    surname = view.name.split(" ")[0]
+    if comparison_key(typed.get("surname", "").strip()) != comparison_key(surname):
+        found.append(_Wrong("surname", "Введите фамилию ученика точно, как она написана выше."))
+    return found
+
+
+def _preview(
+    visit: Visit,
+    view: ErasureView,
+    typed: dict[str, str],
+    *,
+    problems: list[_Wrong] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    visit.seen("erase", [view.student_id])
+    return visit.render(
+        "erase.html",
+        status=status,
+        view=view,
+        typed=typed,
+        problems=problems or [],
+        problem=problem,
+        reasons=[(reason.value, text) for reason, text in words.REASONS.items()],
+    )
+
+
+def _act(visit: Visit, made: Erased) -> HTMLResponse:
+    from sync_service.web.letters import pdf_of_act
+
+    act = act_on(made, by=visit.session.person.name)
+    content = base64.b64encode(pdf_of_act(act)).decode()
+    return visit.render("erased.html", act=act, pdf=f"data:application/pdf;base64,{content}", made=made)
+
+
+@router.get("/s/{school}/erasures")
+def book(visit: See) -> HTMLResponse:
+    """Which erasures there were, without names."""
+    rows = erasures(visit.service.db, visit.school)
+    return visit.render("erasures.html", rows=rows, reasons=words.REASONS)
+
+
+@router.post("/s/{school}/erasures/scrub")
+def finish(post: Erase) -> RedirectResponse:
+    """Overwrite what an erasure could not overwrite at the time."""
+    visit = post.visit
+    done = scrub(visit.service.resync_job(visit.school, actor=visit.actor))
+    word = "Освободившееся место перезаписано." if done else "Базу сейчас читают. Повторите, когда никто не работает."
+    return visit.go("/erasures", word=word)
+
+
+@router.post("/s/{school}/erasures/{erasure_id}/lift")
+def lift(post: Erase, erasure_id: int) -> RedirectResponse:
+    """The pupil has come back: from the next run on the region's records come in again."""
+    try:
+        restore_subject(post.visit.desk(), erasure_id)
+    except NoSuchCase:
+        raise
+    except DecisionError as error:
+        return post.visit.go("/erasures", word=str(error))
+    return post.visit.go("/erasures", word="Отметка снята. Следующая сверка прочитает всё заново.")
