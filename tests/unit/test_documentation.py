@@ -24,6 +24,7 @@ from sync_service.cli.shell import CONFIG_VARIABLE
 from sync_service.domain import guards
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import ConflictKind, ConflictState, Side
+from sync_service.domain.erasures import Obstacle, Reason
 from sync_service.domain.guards import Operation, Way
 from sync_service.domain.holds import HoldState, ItemState
 from sync_service.domain.links import ClosedBy, LinkState
@@ -51,6 +52,8 @@ SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sync_s
 ENUMS: tuple[type[Enum], ...] = (
     Stream,
     Outcome,
+    Reason,
+    Obstacle,
     WaitingFor,
     RunStatus,
     ConflictKind,
