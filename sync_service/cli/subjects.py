@@ -49,8 +49,8 @@ def export(
 
 
 def _write(target: Path, make: Callable[[], bytes]) -> None:
-    """A new file nobody else on this computer may read, made before ``make`` is called: what can be had once must have
-    a place. BadParameter when there is such a file, or none can be made."""
+    """A new file nobody else on this computer may read, made before ``make`` is called: what can be had once must
+    have a place. BadParameter when there is such a file, or none can be made."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

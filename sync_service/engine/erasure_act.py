@@ -23,9 +23,12 @@ BASIS = "Составлен по требованиям приказа Роск�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Lines are (what is asked for, what it was). ``number`` is that of the book of erasures."""
+    """Lines are (what is asked for, what it was). ``number`` is that of the book of erasures, ``rows`` how many went;
+    ``scrubbed``: the freed space is overwritten."""
 
     number: int
+    rows: int
+    scrubbed: bool
     title: str
     lines: tuple[tuple[str, str], ...]
     signature: str
@@ -47,6 +50,8 @@ def act_on(made: Erased, *, by: str) -> Act:
     way = WAY if made.erasure.scrubbed_at is not None else WAY + TO_BE_ENDED
     return Act(
         number=made.erasure.erasure_id,
+        rows=made.erasure.rows,
+        scrubbed=made.erasure.scrubbed_at is not None,
         title=f"Акт № {made.erasure.erasure_id} об уничтожении персональных данных",
         lines=(
             ("Оператор", made.school),
@@ -61,8 +66,7 @@ def act_on(made: Erased, *, by: str) -> Act:
             ("Уничтожил", f"{by}, должность {BLANK}"),
             (
                 "Копии вне системы",
-                "резервные копии, выгрузки и бумажные документы, снятые раньше, этим актом не уничтожены:"
-                f" {BLANK}",
+                f"резервные копии, выгрузки и бумажные документы, снятые раньше, этим актом не уничтожены: {BLANK}",
             ),
         ),
         signature=f"Подпись ____________________ / {by} /",

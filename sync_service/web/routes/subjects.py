@@ -105,7 +105,7 @@ def _act(visit: Visit, made: Erased) -> HTMLResponse:
 
     act = act_on(made, by=visit.session.person.name)
     content = base64.b64encode(pdf_of_act(act)).decode()
-    return visit.render("erased.html", act=act, pdf=f"data:application/pdf;base64,{content}", made=made)
+    return visit.render("erased.html", act=act, pdf=f"data:application/pdf;base64,{content}")
 
 
 @router.get("/s/{school}/erasures")

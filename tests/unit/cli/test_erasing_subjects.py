@@ -1,4 +1,4 @@
-"""``subjects erase`` at the command line: looked at first, done with --yes, the act in a file nobody else may read."""
+"""``subjects erase`` at the command line: looked at first, done with --yes, the act in a file of the owner alone."""
 
 from __future__ import annotations
 
