@@ -90,7 +90,7 @@ HOLDINGS: dict[str, Holding] = {
     ),
     "release_steps": _rows("note", "id school_id release_id kind actor at next_call_on"),
     "case_notes": _rows("note", "id school_id queue case_id author at"),
-    "case_marks": _rows("", "school_id queue case_id postponed_until passed_to open_by open_at"),
+    "case_marks": _rows("", "school_id queue case_id postponed_until passed_to passed_by passed_at open_by open_at"),
     # what was to be sent, held or planned
     "outbox": _rows(
         "waits_for",

@@ -92,7 +92,9 @@ def test_the_report_is_a_json_document_of_the_documented_shape(report: RunReport
     for stream, counts in report.streams.items():
         entry = document["streams"][stream.value]
         assert ("push" in entry) == (stream in BOTH_WAYS)
-        assert {name: entry["pull"].get(name, 0) for name in PULL} == {name: getattr(counts.pull, name) for name in PULL}
+        assert {name: entry["pull"].get(name, 0) for name in PULL} == {
+            name: getattr(counts.pull, name) for name in PULL
+        }
         assert ("erased" in entry["pull"]) == bool(counts.pull.erased)
         assert entry["error"] == counts.error
 
