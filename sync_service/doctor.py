@@ -196,7 +196,7 @@ def _open(settings: Settings, findings: list[Finding], *, fix: bool) -> SqlDatab
     try:
         schema = _schema(engine)
         findings += [schema, *_damage(engine)]
-        findings += _triggers(engine, fix=fix) if schema.level is Level.OK else []
+        findings += [*_triggers(engine, fix=fix), *_erasures(engine)] if schema.level is Level.OK else []
     except DatabaseDamaged as damaged:
         findings.append(error("database", f"Файл базы данных повреждён: {damaged}.", RESTORE))
         engine.dispose()
@@ -231,6 +231,19 @@ def _damage(engine: Engine) -> list[Finding]:
 
     broken = damage(engine)
     return [] if broken is None else [error("database", f"Файл базы данных повреждён: {broken}.", RESTORE)]
+
+
+def _erasures(engine: Engine) -> list[Finding]:
+    """What was destroyed and still lies in the freed space of the files."""
+    from sync_service.persistence.scrubbing import waiting
+
+    acts = ", ".join(str(number) for number in waiting(engine))
+    if not acts:
+        return []
+    remedy = "Остановите службу и выполните ecp-sync subjects scrub."
+    return [
+        warning("erasures", f"Данные уничтожены, но освободившееся место не перезаписано: акты № {acts}.", remedy)
+    ]
 
 
 def _triggers(engine: Engine, *, fix: bool) -> list[Finding]:

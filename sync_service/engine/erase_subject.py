@@ -19,6 +19,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.decisions import Desk
 from sync_service.engine.due import mark_due
 from sync_service.engine.erased import PERSONS
+from sync_service.engine.import_files import LAST_IMPORT
 from sync_service.engine.leased_run import Job, leased
 from sync_service.engine.queries_erasure import ErasureView, view_in
 from sync_service.engine.stores import AuditRow, UnitOfWork
@@ -43,6 +44,8 @@ def erase_subject(job: Job, student_id: LocalId, reason: Reason) -> Erased:
     school = job.school.school_id
     with leased(job, f"erasure:{student_id}", tuple(Stream)) as (fence, _):
         with job.db.write(school, fence=fence) as uow:
+            # In line with imports and entries in «Движение»: none of them adds to the pupil behind our look.
+            uow.cursors.put_note(LAST_IMPORT, uow.cursors.get_note(LAST_IMPORT) or job.clock.now().isoformat())
             view = view_in(uow, student_id)
             if view.obstacles:
                 raise DecisionError(f"Ученик {student_id}: уничтожить данные пока нельзя. {' '.join(view.obstacles)}")

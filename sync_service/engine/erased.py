@@ -24,7 +24,7 @@ _TOKENS = re.compile(r"[^\s\"',:;{}\[\]()<>=\\]{4,64}")  # what an id may be, in
 def erased_among(uow: UnitOfWork, incoming: Sequence[Incoming], links: Mapping[RemoteId, Link]) -> set[RemoteId]:
     """Records of persons who were erased, and of pupils who were. Only those without a link are asked about."""
     fresh = [item for item in incoming if item.record.remote_id not in links]
-    if not fresh:
+    if not fresh or not uow.erasures.any():
         return set()
     stream = fresh[0].record.stream
     if stream in PERSONS:

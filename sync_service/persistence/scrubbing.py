@@ -11,11 +11,19 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from sync_service.domain.errors import SyncError
-from sync_service.persistence.engine import translated
+from sync_service.persistence.engine import connected, translated
 from sync_service.persistence.holdings import HOLDINGS, Fate
+from sync_service.persistence.schema.erasures import erasures
+
+
+def waiting(engine: Engine) -> list[int]:
+    """Numbers of erasures, of all schools, whose freed space has not been overwritten since."""
+    open_ones = select(erasures.c.id).where(erasures.c.scrubbed_at.is_(None)).order_by(erasures.c.id)
+    with connected(engine, writing=False) as connection:
+        return list(connection.execute(open_ones).scalars())
 
 
 def scrub(engine: Engine) -> bool:

@@ -17,6 +17,7 @@ from sync_service.bootstrap import Service
 from sync_service.clock import SystemClock
 from sync_service.config import Settings
 from sync_service.doctor import MIB, check_settings, examine
+from sync_service.domain.erasures import Reason
 from sync_service.findings import Finding, Level
 from tests.databases import SchoolDatabase
 from tests.unit.bootstrap.region_in_memory import settings
@@ -134,6 +135,21 @@ def code_of(database: SchoolDatabase) -> str:
 
 
 # Database and disk
+
+
+def test_an_erasure_that_is_not_complete_is_a_warning(database: SchoolDatabase) -> None:
+    """Its act is named; once the freed space is overwritten there is nothing to say."""
+    made = settings(Path(), code_of(database)).model_copy(update={"database_url": database.url})
+    with database.database.write(database.school) as uow:
+        number = uow.erasures.record(Reason.TERM, actor="ivanov", rows=1, remote_ids={}, names=[])
+        uow.commit()
+    (found,) = [f for f in examine(made, clock=SystemClock()) if f.area == "erasures"]
+    assert (found.level, str(number) in found.message) == (Level.WARNING, True)
+    assert "subjects scrub" in found.remedy
+    with database.database.write(database.school) as uow:
+        uow.erasures.scrubbed([number])
+        uow.commit()
+    assert [f for f in examine(made, clock=SystemClock()) if f.area == "erasures"] == []
 
 
 def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
