@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, any_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, any_, cast, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from sync_service.domain.conflicts import ConflictState
@@ -68,7 +68,8 @@ class Tracer:
         if not cards:
             return None
         found = Traces(card=cards[0], records=self._records(), remote_ids={})
-        links = self._links(found)
+        self._leave_others(found.records)
+        links = self._linked(found.records, (Stream.STUDENTS, *CHILDREN))
         found.records[Stream.GUARDIANS] = self._parents(links)
         links += self._linked(found.records, (Stream.GUARDIANS,))
         self._note(found, state.links, links)
@@ -84,7 +85,7 @@ class Tracer:
     # --- whose records -------------------------------------------------------------------------------------------
 
     def _records(self) -> dict[Stream, set[int]]:
-        """Local ids this pupil's records have or ever had, as far as rows and journal tell."""
+        """Local ids this pupil's records have or ever had, as far as rows, journal and closed links tell."""
         records: dict[Stream, set[int]] = {stream: set() for stream in CHILDREN}
         records[Stream.STUDENTS] = {self._id}
         for stream in CHILDREN:
@@ -95,18 +96,21 @@ class Tracer:
         for row in told:
             if row["stream"] in CHILDREN and row["local_id"] is not None:
                 records[Stream(row["stream"])].add(row["local_id"])
-        return records
-
-    def _links(self, found: Traces) -> list[Row]:
-        """Links of those records, and of others whose base names the pupil."""
         table = state.links
         bases = (table.c.base_local, table.c.base_remote)
         marks = (f'%"student_id":{self._id}{end}%' for end in ",}")
         names_pupil = or_(*(base.like(mark) for mark in marks for base in bases))
-        named = self._rows(table, table.c.stream.in_([s.value for s in CHILDREN]), names_pupil)
-        for link in named:
-            found.records[Stream(link["stream"])].add(link["local_id"])
-        return self._linked(found.records, (Stream.STUDENTS, *CHILDREN))
+        closed = literal_column(state.CLOSED)  # word for word that of their index: live ones are found by their rows
+        for link in self._rows(table, closed, table.c.stream.in_([s.value for s in CHILDREN]), names_pupil):
+            records[Stream(link["stream"])].add(link["local_id"])
+        return records
+
+    def _leave_others(self, records: dict[Stream, set[int]]) -> None:
+        """A mark that was entered for this pupil and belongs to another one by now is the other one's."""
+        for stream in CHILDREN:
+            table = STAGING[stream]
+            rows = self._some(table, table.c.id, records[stream], table.c.student_id != self._id)
+            records[stream] -= {row["id"] for row in rows}
 
     def _linked(self, records: Mapping[Stream, set[int]], streams: Iterable[Stream]) -> list[Row]:
         table = state.links
@@ -149,8 +153,12 @@ class Tracer:
             for stream, ids in found.records.items():
                 its = key.in_(select(parent.c.id).where(parent.c.stream == stream.value))
                 self._note(found, items, self._some(items, items.c.local_id, ids, its))
-                remote = found.remote_ids.get(stream, ())
-                self._note(found, items, self._some(items, items.c.remote_id, remote, its))
+        for stream, remote in found.remote_ids.items():  # of what the region was to bring there is no row
+            its = review.hold_items.c.hold_id.in_(
+                select(review.holds.c.id).where(review.holds.c.stream == stream.value)
+            )
+            found_items = self._some(review.hold_items, review.hold_items.c.remote_id, remote, its)
+            self._note(found, review.hold_items, found_items)
         self._count(found, Obstacle.CHANGES, state.changes)
         self._count(found, Obstacle.CONFLICT, state.conflicts, state.conflicts.c.state.in_(_UNDECIDED))
         self._count(found, Obstacle.OUTBOX, state.outbox, state.outbox.c.state.not_in(_STUCK))

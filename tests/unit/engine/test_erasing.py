@@ -210,6 +210,23 @@ def test_a_parent_may_come_with_another_child(world: World) -> None:
     assert len(world.rows("guardianships")) == 1
 
 
+def test_a_mark_that_was_moved_to_another_pupil_stays(world: World) -> None:
+    """The journal and the base still say that it was the leaver's."""
+    pupil = leaver(world)
+    other = world.remote.create(Stream.STUDENTS, {**PUPIL, "first_name": "Ольга", "snils": None})
+    world.sync()
+    (neighbour,) = [row["id"] for row in world.rows("students") if row["id"] != pupil]
+    (mark,) = world.rows("marks")
+    world.update("marks", mark["id"], student_id=neighbour)
+    (remote,) = world.remote.records(Stream.MARKS)
+    world.sync()
+    world.remote.edit(Stream.MARKS, remote, student_id=other)
+    world.sync()
+    erase(world, pupil)
+    assert [(row["id"], row["student_id"]) for row in world.rows("marks")] == [(mark["id"], neighbour)]
+    assert [row["stream"] for row in world.rows("links")].count("marks") == 1
+
+
 def test_a_link_wins_over_a_mark(world: World) -> None:
     """Who was entered anew by a person is a pupil like any other: what belongs to the pupil comes in."""
     erase(world, leaver(world))
