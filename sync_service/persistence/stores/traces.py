@@ -100,7 +100,9 @@ class Tracer:
         bases = (table.c.base_local, table.c.base_remote)
         marks = (f'%"student_id":{self._id}{end}%' for end in ",}")
         names_pupil = or_(*(base.like(mark) for mark in marks for base in bases))
-        closed = literal_column(state.CLOSED)  # word for word that of their index: live ones are found by their rows
+        closed: ColumnElement[bool] = literal_column(
+            state.CLOSED
+        )  # word for word that of their index: live ones are found by their rows
         for link in self._rows(table, closed, table.c.stream.in_([s.value for s in CHILDREN]), names_pupil):
             records[Stream(link["stream"])].add(link["local_id"])
         return records
