@@ -70,7 +70,7 @@ HOLDINGS: dict[str, Holding] = {
         "remote_id base_local base_remote",
         "id school_id stream local_id state version change_version evidence previous_id closed_at closed_by",
     ),
-    "changes": _rows("", "id school_id stream local_id op"),
+    "changes": _rows("", "id school_id stream local_id op at"),
     "inbox": _rows("remote_id waits_for record", "id school_id stream reason parked_at"),
     "quarantine": _rows(
         "record remote_id payload waits_for reason",
@@ -78,7 +78,8 @@ HOLDINGS: dict[str, Holding] = {
         " discarded_at discarded_by",
     ),
     "conflicts": _rows(
-        "clashes choices", "id school_id stream link_id local_id kind state opened_at decided_at decided_by"
+        "clashes choices",
+        "id school_id stream link_id local_id kind state opened_at decided_at decided_by local_at remote_at",
     ),
     "match_cases": _rows(
         "remote_id candidates key_digest", "id school_id stream state chosen opened_at decided_at decided_by"
