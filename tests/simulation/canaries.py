@@ -131,6 +131,9 @@ def spread(world: World, seed: int) -> Subject:
             for i, values in remote.records(stream, deleted=deleted).items()
             if values.get("student_id") == made.remote or i in (made.remote, own)
         }
+    if world.db.engine.dialect.name == "postgresql":
+        with world.db.engine.begin() as connection:
+            connection.execute(text("ANALYZE"))  # keeps samples of values
     made.ids.add(next(str(row["person_id"]) for row in world.rows("students") if row["id"] == made.local))
     return made
 
