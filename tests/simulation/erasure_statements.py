@@ -13,6 +13,7 @@ from sync_service.domain.erasures import Reason
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.engine.erase_subject import Erased, erase_subject, restore_subject
+from sync_service.persistence import verify_triggers
 from tests.simulation.canaries import (
     Subject,
     a_list,
@@ -67,6 +68,8 @@ def erased_for_good(world: World, seed: int) -> Counter[str]:
         act = erase_subject(job(world), LocalId(made.local), Reason.CONSENT)
         told = made.told | made.ids
         read = nothing_left(world, told, seed)
+        with world.db.engine.begin() as connection:
+            assert verify_triggers(connection) == [], f"seed {seed}: the change journal has lost a trigger"
         assert of_others(world, made) == strangers, f"seed {seed}: somebody else has lost something"
         nothing_comes_back(world, made, told, seed)
     assert not [one for one in told if one in str(logged)], f"seed {seed}: a canary in the log"
