@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Optional
 
 import typer
 
@@ -17,7 +18,6 @@ from sync_service.domain.erasures import Reason
 from sync_service.domain.links import LocalId
 
 if TYPE_CHECKING:
-    from sync_service.engine.erasure_act import Act
     from sync_service.engine.queries_erasure import ErasureView
 
 app = typer.Typer(help="Данные одного ученика: выгрузить всё, что хранится, или уничтожить.", no_args_is_help=True)
@@ -39,31 +39,31 @@ def export(
     """Записать в ZIP всё, что хранится об ученике; в журнале останется, кто это сделал."""
     from sync_service.engine.export_subject import export_subject
 
-    def content() -> bytes:
-        with shell.desk() as desk:
-            return export_subject(desk, LocalId(student_id))
-
-    _write(target, content)
+    if target.exists():
+        raise typer.BadParameter("--output: такой файл уже есть; назовите другой")
+    with shell.desk() as desk:
+        content = export_subject(desk, LocalId(student_id))
+    output.write_privately(target, content)
     shell.show({"id": student_id, "file": str(target)}, lambda: output.say(f"Записано: {target}"))
     return ExitCode.DONE
 
 
-def _write(target: Path, make: Callable[[], bytes]) -> None:
-    """A new file nobody else on this computer may read, made before ``make`` is called: what can be had once must
-    have a place. BadParameter when there is such a file, or none can be made."""
+@contextmanager
+def _reserved(target: Path) -> Iterator[BinaryIO]:
+    """A new file nobody else on this computer may read, there before anything is done: what can be had once must have
+    a place. It goes again when that was not done. BadParameter when there is such a file, or none can be made."""
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        output.write_privately(target, b"")
     except FileExistsError:
         raise typer.BadParameter("--output: такой файл уже есть; назовите другой") from None
     except OSError as error:
         raise typer.BadParameter(f"--output: файл не создать: {os.strerror(error.errno or 0)}") from None
-    with os.fdopen(descriptor, "wb") as file:
+    with target.open("wb") as file:
         try:
-            content = make()
+            yield file
         except BaseException:
             target.unlink()
             raise
-        file.write(content)
 
 
 @command(app, "erase")
@@ -89,16 +89,10 @@ def erase(
     from sync_service.engine.erasure_act import act_on
     from sync_service.web.letters import pdf_of_act
 
-    made: list[Act] = []
-
-    def act() -> bytes:
-        with shell.service() as service:
-            job = service.resync_job(shell.one_school(service), actor=shell.person())
-            made.append(act_on(erase_subject(job, LocalId(student_id), reason), by=shell.person()))
-        return pdf_of_act(made[0])
-
-    _write(target, act)
-    (done,) = made
+    with _reserved(target) as file, shell.service() as service:
+        job = service.resync_job(shell.one_school(service), actor=shell.person())
+        done = act_on(erase_subject(job, LocalId(student_id), reason), by=shell.person())
+        file.write(pdf_of_act(done))
     document = {"act": done.number, "file": str(target), "rows": done.rows, "scrubbed": done.scrubbed}
 
     def render() -> None:

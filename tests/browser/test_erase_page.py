@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page
 from sync_service.domain.people import Role
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
+from tests.browser.looks import AXE, NARROW, RULES, USUAL, narrow
 from tests.browser.site import Site
-from tests.browser.test_every_page import AXE, NARROW, RULES, USUAL
 from tests.unit.engine.world import PUPIL
 
 
@@ -118,6 +118,5 @@ def usable(page: Page, scripts: bool) -> None:
         return  # the look of the page is the same; axe itself is a script
     page.evaluate(AXE)
     assert [(one["id"], one["nodes"][0]["html"][:120]) for one in page.evaluate(RULES)["violations"]] == []
-    page.set_viewport_size({"width": NARROW, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+    assert narrow(page) <= NARROW
     page.set_viewport_size({"width": USUAL, "height": 768})

@@ -60,7 +60,7 @@ def test_entries_come_with_what_proves_their_place(database: SchoolDatabase) -> 
     """Each follows from the one before it; the digest of an erased record stands for it as before."""
     append(database, entry(1), entry(2, 3), entry(act="view"))
     with database.database.write(database.school) as unit:
-        unit.audit.erase([2])
+        unit.audit.erase(2, {})
         unit.commit()
     begin, end = database.clock.moment - timedelta(days=1), database.clock.moment + timedelta(days=1)
     with database.database.read(database.school) as unit:

@@ -234,7 +234,9 @@ def another_actor_and_a_new_chain(journal: Journal) -> None:
         items = [item for item in journal.items if item["entry_id"] == entry["id"]]
         names = ("stream", "act", "local_id", "student_id")
         records = [[item[name] for name in names] for item in items]
-        digests = [item_digest(bytes(item["salt"]), _values(bytes(item["payload"]), item["remote_id"])) for item in items]
+        digests = [
+            item_digest(bytes(item["salt"]), _values(bytes(item["payload"]), item["remote_id"])) for item in items
+        ]
         at = stamp(moment(entry["at"]))
         header = _header(entry["seq"], at, actor, entry["act"], entry["cause"], entry["note"], records)
         previous = entry_digest(previous, header, digests)
