@@ -38,7 +38,7 @@ def test_a_run_that_leaves_something_waiting_does_not_call_everything_agreed(off
         "INSERT INTO students (school_id, last_name, first_name, incomplete) VALUES (1, 'Новенький', 'Пётр', 1)"
     )
     office.must("sync")
-    assert "Обмен завершён." in office.told
+    assert "Сверка завершена." in office.told
     assert "Всё сверено" not in office.said + office.told
     assert "Ещё не согласовано 1. Из них ждут решения: 1." in office.said
     (newest,) = office.json("runs", "list", "--limit", "1")
@@ -48,7 +48,7 @@ def test_a_run_that_leaves_something_waiting_does_not_call_everything_agreed(off
 def test_an_old_question_is_not_everything_agreed_either(office: Office) -> None:
     office.clashing()
     office.must("sync")
-    assert "Обмен завершён." in office.told
+    assert "Сверка завершена." in office.told
     assert "Всё сверено" not in office.told
 
 
