@@ -25,6 +25,7 @@ from sync_service.domain.errors import SyncError
 from sync_service.engine.context import School
 from sync_service.engine.ports import Clock, Notification, Role
 from sync_service.engine.telling import note_arrival, untold
+from sync_service.notify_patience import Patient, Send
 
 if TYPE_CHECKING:
     from sync_service.config import Settings
@@ -50,9 +51,6 @@ class LogNotifier:
             count=len(contacts),
         )
         return True
-
-
-Send = Callable[[str, str, str, str, float], bool]  # url, subject, text, severity, seconds → arrived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +116,7 @@ class Courier:
         self._director_at_once = director_at_once
         self._timeout = timeout
         self._page = page
-        self._send = send or apprise_send
+        self._sends = [Patient(send or apprise_send) for _ in self._routes]
         self._log = LogNotifier()
         self._lock = threading.Lock()
         self._arrived: set[tuple[str, str, int, str]] = set()
@@ -203,7 +201,7 @@ class Courier:
         text = self._routes[number].text(notification)
         if self._page:
             text = f"{text}\n{self._page}/s/{school.code}"
-        arrived = self._send(url, notification.subject, text, notification.severity, self._timeout)
+        arrived = self._sends[number](url, notification.subject, text, notification.severity, self._timeout)
         key = (school.code, notification.key, number, url)
         with self._lock:
             if arrived:

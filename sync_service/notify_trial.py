@@ -14,14 +14,14 @@ from sync_service.domain.audit import Act, AuditEntry
 from sync_service.domain.errors import DecisionError
 from sync_service.engine.decisions import Desk, not_found
 from sync_service.engine.ports import Contact, Notification, Role
-from sync_service.notify import PLACE, Route, Send, apprise_send, routes_of
+from sync_service.notify import PLACE, Route, apprise_send, routes_of
+from sync_service.notify_patience import MOST_LEFT, Patient, Send
 
 if TYPE_CHECKING:
     from sync_service.config import Settings
 
 SUBJECT = "Проверка отправки"
 TEXT = "Так приходят сообщения об обмене школы с ГИС. Делать ничего не нужно."
-AT_ONCE = 8  # addresses are slow, not many
 NO_CHANNELS = "Каналы не настроены, проверять нечего. Их задают в файле настроек, в разделе channels."
 NOT_FOR_THIS = "Ни один канал не доставляет сообщения этой роли. Впишите её в channels, в to."
 
@@ -42,7 +42,8 @@ def try_channels(
 ) -> list[Trial]:
     """Send to this contact by every channel that is for it; without one, to every channel that is one place.
 
-    Takes ``notify.timeout`` and little more. Raises DecisionError when there is nothing to try.
+    Takes twice ``notify.timeout`` for every four addresses at most. Raises DecisionError when there is nothing to
+    try.
     """
     routes = routes_of(settings)
     if not routes:
@@ -56,12 +57,14 @@ def try_channels(
     if meant and not wanted:
         raise DecisionError(NOT_FOR_THIS)
 
+    patient = Patient(send)
+
     def one(letter: tuple[int, str, int | None]) -> Trial:
         number, url, contact = letter
-        arrived = send(url, SUBJECT, TEXT, "info", settings.notify.timeout)
+        arrived = patient(url, SUBJECT, TEXT, "info", settings.notify.timeout)
         return Trial(channel=number, scheme=url.partition("://")[0], contact=contact, arrived=arrived)
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial") as pool:
+    with ThreadPoolExecutor(MOST_LEFT, thread_name_prefix="trial") as pool:
         trials = list(pool.map(one, wanted))
     _note(desk, trials)
     return trials

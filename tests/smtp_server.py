@@ -17,6 +17,7 @@ class Mood(Enum):
     BUSY = "451 to every recipient"
     FULL = "452 after the text"
     SILENT = "never greets"
+    DRIPPING = "greets for ever, a line at a time"
     RUDE = "hangs up in the middle of the text"
 
 
@@ -43,6 +44,11 @@ class _Conversation(socketserver.StreamRequestHandler):
         if box.mood is Mood.SILENT:
             box.hung_up.wait(30)
             return
+        while box.mood is Mood.DRIPPING and not box.hung_up.wait(0.1):
+            try:
+                self._say("220-more of the greeting follows")
+            except OSError:
+                return
         self._say("220 loopback")
         sender, recipients = "", list[str]()
         while line := self.rfile.readline():

@@ -96,7 +96,7 @@ class Web(Strict):
 
 class Notify(Strict):
     """When people are told. ``silence`` is hours without a successful run after which the administrator is told,
-    0 for never; ``timeout`` is seconds for one message."""
+    0 for never; ``timeout`` is seconds for one answer of a channel, half of what a message may take."""
 
     quiet_hours: Windows = ()
     director_at_once: bool = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import apprise  # noqa: F401  # loaded before the clock runs
 import pytest
 import structlog
 
@@ -16,6 +18,7 @@ from sync_service.engine.cycle import run_cycle
 from sync_service.engine.ports import Contact, Notification, Role
 from sync_service.engine.telling import untold
 from sync_service.notify import FIRST_PAUSE, Courier, Route
+from sync_service.notify_patience import Patient
 from tests.databases import SqliteTemplate
 from tests.smtp_server import Mailbox, Mood, mail_server
 from tests.unit.engine.world import World, build
@@ -59,7 +62,7 @@ def courier(world: World, url: str, *, names: bool = False, quiet: list[bool] | 
         [Route(to=frozenset({"director", "admin"}), url=url, names=names)],
         clock=world.clock,
         quiet=lambda _: asleep[0],
-        timeout=0.5,
+        timeout=1,
     )
 
 
@@ -95,7 +98,7 @@ def test_a_letter_is_russian_and_says_no_more_than_its_reader_may_know(
     assert waiting(world) == []
 
 
-@pytest.mark.parametrize("mood", [Mood.BUSY, Mood.FULL, Mood.SILENT, Mood.RUDE])
+@pytest.mark.parametrize("mood", [Mood.BUSY, Mood.FULL, Mood.SILENT, Mood.DRIPPING, Mood.RUDE])
 def test_a_failing_server_holds_up_nothing_and_is_asked_again(world: World, box: Mailbox, mood: Mood) -> None:
     """The run succeeds meanwhile; after a pause the letter arrives, once. The log says neither text nor address."""
     written(world, ABOUT_PUPIL)
@@ -153,3 +156,20 @@ def test_nobody_is_called_in_quiet_hours_but_the_director(world: World, box: Mai
     quiet[0] = False
     assert (post.deliver(0), box.calls) == (1, 2)
     assert waiting(world) == []
+
+
+def test_conversations_without_end_are_few(box: Mailbox) -> None:
+    """Each is left to itself after twice the time; with four of them going nothing more is begun, until one ends."""
+    ends, begun = threading.Event(), []
+
+    def without_end(*letter: object) -> bool:
+        begun.append(letter[0])
+        return ends.wait(30)
+
+    patient = Patient(without_end)
+    for number in range(6):
+        assert not patient(f"url-{number}", "s", "t", "info", 0.05)
+    assert begun == ["url-0", "url-1", "url-2", "url-3"]
+    ends.set()
+    pause = threading.Event()
+    assert any(patient("url-6", "s", "t", "info", 5) or pause.wait(0.05) for _ in range(100))
