@@ -58,9 +58,11 @@ def test_a_trial_says_on_the_page_whether_it_arrived(school_page: Site) -> None:
         service.settings = service.settings.model_copy(update={"channels": (channel,)})
         page = school_page.post(admin, "/s/school-900/contacts-tried", {"contact": number})
         assert (page.status_code, len(box.letters)) == (200, 1)
-        assert "ушло" in page.text
+        assert "Орлова Е. С., mailto" in page.text
+        assert "notice--ok" in page.text
         assert str(box.port) not in page.text
         box.mood = Mood.FULL
         page = school_page.post(admin, "/s/school-900/contacts-tried", {"contact": number})
         assert "не ушло" in page.text
+        assert "notice--ok" not in page.text
         assert school_page.post(admin, "/s/school-900/contacts-tried", {"contact": "9" * 30}).status_code == 404
