@@ -20,7 +20,7 @@ from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-from sync_service import bootstrap
+from sync_service import connections
 from sync_service.bootstrap import Service
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
@@ -177,7 +177,7 @@ def simulated_days(cycles: int, folder: Path, *, minutes: int = 15) -> Days:
     """
     clock = HandClock()
     regions = Regions(clock)
-    with patch.object(bootstrap, "connect", regions.connect):
+    with patch.object(connections, "connect", regions.connect):
         service = logged_in(Service.open(settings(folder), create=True, clock=clock))
         with service:
             warm = None
