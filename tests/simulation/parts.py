@@ -227,11 +227,12 @@ def double_starts(count: int, databases: Databases) -> str:
     assert found.holders == found.refused == count
     assert max(found.processor) < 1, f"the refusal took the processor {max(found.processor):.2f} s"
     load = os.getloadavg()[1]
+    quick = sum(seconds < 1 for seconds in found.seconds)
     return (
         f"{count:,} double starts, one holder each; exit 11 after {median(found.processor):.2f} s of the processor"
         f" (median), {max(found.processor):.2f} s at most, the start of the interpreter included; by the clock on the"
-        f" wall after {median(found.seconds):.2f} s (median), {max(found.seconds):.2f} s at most, under a load of"
-        f" {load:.0f} on {os.cpu_count()} cores"
+        f" wall after {median(found.seconds):.2f} s (median), {max(found.seconds):.2f} s at most, {quick:,} of them"
+        f" in less than 1 s, under a load of {load:.0f} on {os.cpu_count()} cores"
     )
 
 
