@@ -51,21 +51,28 @@ class _Soak:
     releases: int = 0
 
 
-def statement_10(count: int, _databases: Databases, seed: int = 0) -> str:
+def statement_10(count: int, _databases: Databases) -> str:
     """One school, ``count`` runs killed at random moments; then both sides agree, and every edit has arrived."""
     with tempfile.TemporaryDirectory(prefix="ecp-sync-soak-") as folder:
         agreed, here = Path(folder) / "agreed", Path(folder) / "soak"
         agreed.mkdir()
         here.mkdir()
-        url = copied(agreed_database(agreed), here)
-        with region() as door, office(door, here, url=url, page_size=PAGE_SIZE) as made:
-            made.region.admin("POST", "settings", {"idempotency": "ignored"})
-            soak = _Soak(made=made, chance=random.Random(seed), cards=_cards(made), cells=_cells(made))
-            before = len(made.dump("marks"))
-            edits = _edit_and_kill(soak, count)
-            _come_to_rest(soak)
-            _assert_nothing_lost(soak, edits, marks=before + edits)
-            (runs,) = made.sql("SELECT count(*) AS n FROM runs WHERE status = 'interrupted'")
+        return killed_at_random(agreed_database(agreed), here, count)
+
+
+def killed_at_random(agreed: Path, here: Path, count: int, *, seed: int = 0) -> str:
+    """The same, beginning with a copy of the database ``agreed``; ``here`` is an empty folder."""
+    with (
+        region() as door,
+        office(door, here, url=copied(agreed, here), page_size=PAGE_SIZE) as made,
+    ):
+        made.region.admin("POST", "settings", {"idempotency": "ignored"})
+        soak = _Soak(made=made, chance=random.Random(seed), cards=_cards(made), cells=_cells(made))
+        before = len(made.dump("marks"))
+        edits = _edit_and_kill(soak, count)
+        _come_to_rest(soak)
+        _assert_nothing_lost(soak, edits, marks=before + edits)
+        (runs,) = made.sql("SELECT count(*) AS n FROM runs WHERE status = 'interrupted'")
     return (
         f"{count:,} kills, {runs['n']:,} of them in the middle of a run; {edits:,} edits on each side, 0 lost,"
         f" 0 doubled; a person released {soak.releases:,} holds and logged in {soak.logins:,} times on the way"

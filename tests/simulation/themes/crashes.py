@@ -12,7 +12,7 @@ CRASHES = (
         parts=(
             Part(
                 full=1_000,
-                short=1,
+                tested_by="tests/acceptance/test_kill_statements.py::test_killed_at_a_commit",
                 by_count=crash_statements.statement_09,
             ),
         ),
@@ -23,7 +23,7 @@ CRASHES = (
         parts=(
             Part(
                 full=1_000,
-                short=1,
+                tested_by="tests/acceptance/test_kill_statements.py::test_killed_at_random_moments",
                 by_count=soak_statements.statement_10,
             ),
         ),
