@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sync_service.domain.conflicts import Choice, Conflict, ConflictKind, ConflictState, Side
 from sync_service.domain.errors import DecisionError
@@ -45,7 +46,9 @@ def one_winner(url: str, *, people: int) -> int:
         (decided,) = _cases(world)
         assert decided.decided_by == winners[0]
         assert decided.decided_at is not None
-        told = f"({winners[0]}, {decided.decided_at:%d.%m.%Y %H:%M} UTC)"
+        told = world.desk().said(winners[0], decided.decided_at)
+        assert winners[0] in told
+        assert f"{decided.decided_at.astimezone(ZoneInfo(world.school.zone)):%H:%M}" in told
         assert len(losers) == people - 1
         assert all(told in text for text in losers), "somebody was not told who had decided, and when"
         assert sum(entry["act"] == "decide" for entry in world.rows("audit")) == 1
