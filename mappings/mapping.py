@@ -26,6 +26,7 @@ CHANGED_AT = "changedAt"
 """What every regional item carries beside its fields."""
 
 LARGEST_VERSION = 2**63 - 1
+LONGEST_MOMENT = 40  # characters; it is kept with records that wait
 
 _ABSENT = object()
 
@@ -136,7 +137,7 @@ class RecordMapping:
             change_version=change,
             deleted=deleted,
             client_ref=client_ref,
-            changed_at=changed_at if type(changed_at) is str else None,
+            changed_at=changed_at if type(changed_at) is str and len(changed_at) <= LONGEST_MOMENT else None,
         )
 
     def _readable(self, item: dict[str, Any]) -> Values:

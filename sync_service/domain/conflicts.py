@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sync_service.domain.links import LinkId, LocalId
@@ -82,12 +82,16 @@ class Conflict:
 
 
 def moment_told(text: str | None) -> datetime | None:
-    """The moment a regional system writes as ISO 8601; None for one without a zone or that cannot be read."""
+    """The moment a regional system writes as ISO 8601, in UTC; None for one without a zone, that cannot be read, or
+    that lies in no pupil's lifetime: no database and no calendar has to bear it."""
     try:
         told = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if told is None or told.tzinfo is None:
+            return None
+        told = told.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return told if told is not None and told.tzinfo is not None else None
+    return told if 1900 <= told.year < 2100 else None
 
 
 def reopened(conflict: Conflict, clashes: tuple[FieldClash, ...]) -> Conflict:

@@ -103,7 +103,9 @@ class TestToCanonical:
         values = read(Stream.MARKS, {**MARK, "weight": None, "ordinal": None, "comment": None}).values
         assert (values["weight"], values["position"], values["comment"]) == (1, 1, None)
 
-    @pytest.mark.parametrize(("sent", "told"), [("2026-09-01T11:40:00Z", "2026-09-01T11:40:00Z"), (17, None)])
+    @pytest.mark.parametrize(
+        ("sent", "told"), [("2026-09-01T11:40:00Z", "2026-09-01T11:40:00Z"), (17, None), ("2" * 5000, None)]
+    )
     def test_when_it_was_changed_is_taken_as_told(self, sent: object, told: str | None) -> None:
         """For people to read: a region that writes it otherwise loses no record by it."""
         assert read(Stream.SUBJECTS, {"id": "guid-1", "name": "Алгебра", "changedAt": sent}).changed_at == told
