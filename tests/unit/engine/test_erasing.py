@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from sync_service.domain.audit import Act, AuditEntry
 from sync_service.domain.erasures import Reason
-from sync_service.domain.errors import AlreadyRunning, DecisionError, NoSuchCase
+from sync_service.domain.errors import AlreadyRunning, DatabaseBusy, DecisionError, NoSuchCase
 from sync_service.domain.links import LocalId, NewLink, RemoteId, Snapshot
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunStatus
@@ -194,6 +195,23 @@ def test_a_crash_before_the_commit_keeps_everything(world: World) -> None:
     assert {table: world.rows(table) for table in GONE} == before
     erase(world, pupil)
     assert world.rows("students") == []
+
+
+def test_what_happens_behind_the_commit_costs_nobody_the_act(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names are in it alone: neither a busy database nor a day's work in the journal keeps it back."""
+
+    def busy() -> bool:
+        seen = AuditEntry(act=Act.VIEW.value, actor="petrova", cause="page:find")
+        with world.db.write(world.school.school_id) as uow:
+            uow.audit.append([seen] * 60)
+            uow.commit()
+        raise DatabaseBusy("nothing was written")
+
+    pupil = leaver(world)
+    monkeypatch.setattr(world.db, "scrub", busy)
+    made = erase(world, pupil)
+    assert (made.view.name, made.entry.cause) == ("Ёлкина Анна Петровна", "erasure:1")
+    assert made.erasure.scrubbed_at is None
 
 
 def test_a_parent_may_come_with_another_child(world: World) -> None:
