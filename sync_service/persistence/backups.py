@@ -14,9 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from sync_service.domain.errors import DecisionError, SyncError
+from sync_service.domain.errors import AlreadyRunning, DecisionError, SyncError
 from sync_service.persistence.database import SqlDatabase
-from sync_service.persistence.engine import connected, create
+from sync_service.persistence.engine import connected, read_only
 from sync_service.persistence.health import damage
 from sync_service.persistence.migrate import HEAD, current_revision
 from sync_service.persistence.triggers import verify_triggers
@@ -50,13 +50,14 @@ def back_up(database: Path, target: Path) -> int:
 
 
 def examine(file: Path) -> str | None:
-    """What is wrong with a backup, without a value of it; None when a service can go on with it.
+    """What is wrong with a backup, without a value of it; None when a service can go on with it. The file stays as it
+    is, and may lie where nobody can write.
 
     A backup of an earlier version is as good as its file: its journals are verified once it has been migrated.
     """
     if not file.is_file():
         return "there is no such file"
-    engine = create(f"sqlite:///{file}")
+    engine = read_only(file)
     try:
         return damage(engine) or _contents(engine)
     except SyncError as error:
@@ -88,20 +89,40 @@ def _contents(engine: Engine) -> str | None:
 def put_in_place(backup: Path, database: Path) -> Path | None:
     """The backup becomes the database; where the former one lies now, None when there was none.
 
-    The service must not run. The former database is kept whole beside it, with what stood in its log.
+    The former database is kept whole beside it, with what stood in its log, and stays in its place when there is no
+    room for the new one. Raises AlreadyRunning while another program has it open.
     """
-    kept = None
-    if database.exists():
-        kept = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%d%H%M%S}")
-        for suffix in ("", *BESIDE):
-            part = database.with_name(database.name + suffix)
-            if part.exists():
-                part.rename(kept.with_name(kept.name + suffix))
     arriving = database.with_name(database.name + ".arriving")
     arriving.unlink(missing_ok=True)
     back_up(backup, arriving)
+    try:
+        kept = _set_aside(database) if database.exists() else None
+    except BaseException:
+        arriving.unlink()
+        raise
     arriving.replace(database)
     return kept
+
+
+def _set_aside(database: Path) -> Path:
+    _check_alone(database)
+    kept = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%d%H%M%S}")
+    for suffix in ("", *BESIDE):
+        part = database.with_name(database.name + suffix)
+        if part.exists():
+            part.rename(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _check_alone(database: Path) -> None:
+    """A page or a run that has the file open would go on writing into the one that was set aside."""
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")  # SQLite does this for the only connection alone
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise AlreadyRunning("another program has the database open; stop ecp-sync and try again") from None
+            # Damaged, which may be why it is to be replaced.
 
 
 def _to_disk(file: Path) -> None:

@@ -14,7 +14,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -74,7 +76,16 @@ def create(text: str, *, durable: bool = True) -> Engine:
     return engine
 
 
-def _sqlite(url: URL, durable: bool) -> Engine:
+def read_only(file: Path) -> Engine:
+    """An engine for a SQLite file that is looked at and stays as it is, byte for byte; it may lie where nobody can
+    write. Nobody may be writing to it, unless its log lies beside it."""
+    query = {"uri": "true", "mode": "ro"}
+    if not file.with_name(file.name + "-wal").exists():
+        query["immutable"] = "1"  # else SQLite wants to make a log
+    return _sqlite(URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query))
+
+
+def _sqlite(url: URL, durable: bool = True) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
 
     def reserve(*_: object) -> None:
@@ -88,7 +99,7 @@ def _sqlite(url: URL, durable: bool) -> Engine:
         cursor = driver.cursor()
         for pragma in (
             f"busy_timeout = {BUSY_SECONDS * 1000}",
-            "journal_mode = WAL",
+            *(() if url.query.get("mode") == "ro" else ("journal_mode = WAL",)),
             f"synchronous = {'FULL' if durable else 'OFF'}",
             "foreign_keys = ON",
             f"cache_size = -{CACHE_KIB}",

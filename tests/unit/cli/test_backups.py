@@ -87,6 +87,44 @@ def test_nothing_is_restored_under_a_running_service(office: Office) -> None:
         lock.release()
 
 
+def test_nothing_is_restored_under_a_page_or_a_run(office: Office) -> None:
+    """They do not hold the daemon's lock, and would go on writing into the file that was set aside."""
+    office.agreed()
+    office.must("backup", str(COPY))
+    with closing(sqlite3.connect(DATABASE)) as page:
+        assert page.execute("SELECT count(*) FROM students").fetchall() == [(1,)]
+        assert office.run("restore", str(COPY)) == 11
+        assert not list(Path().glob("*.before-restore-*"))
+        assert not list(Path().glob("*.arriving"))
+    office.must("restore", str(COPY))
+
+
+def test_a_copy_that_finds_no_room_leaves_the_database(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.agreed()
+    office.must("backup", str(COPY))
+
+    def full(*_: Path) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backups, "back_up", full)
+    with pytest.raises(OSError, match="No space"):
+        backups.put_in_place(COPY, DATABASE)
+    assert office.sql("SELECT count(*) FROM students") == [(1,)]
+    assert not list(Path().glob("*.before-restore-*"))
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_whoever_examines_a_copy_leaves_it_as_it_is(office: Office, mode: str) -> None:
+    """Not a byte changes and nothing is made beside it: it may lie where nobody can write."""
+    office.agreed()
+    office.must("backup", str(COPY))
+    with closing(sqlite3.connect(COPY)) as other:  # as SQLite's own shell makes it
+        other.execute(f"PRAGMA journal_mode = {mode}")
+    before, content = sorted(Path().iterdir()), COPY.read_bytes()
+    assert office.json("verify-backup", str(COPY))["ok"] is True
+    assert (sorted(Path().iterdir()), COPY.read_bytes()) == (before, content)
+
+
 def test_a_backup_that_cannot_be_finished_leaves_nothing(office: Office) -> None:
     Path("broken.sqlite").write_bytes(b"x" * 5000)
     with pytest.raises(sqlite3.DatabaseError):
