@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from sync_service.domain.errors import SyncError
 from sync_service.domain.people import Permission, Role, Session, may
+from sync_service.domain.rules.text import squeeze
 from sync_service.engine.context import School
 from sync_service.engine.decisions import Desk
 from sync_service.engine.queries_seen import record_seen
@@ -127,6 +128,9 @@ class Visit:
         """On to another page of this school (303), which says ``word`` once; what was done can be taken back by a
         post to the path ``undo`` of this school."""
         if word:
+            word = squeeze(
+                word
+            )  # it may name a record, and what stands behind a line's end is where «Отменить» leads
             self.parts.accounts.leave_word(self.secret, f"{word}\n{self.link(undo)}" if undo else word)
         return RedirectResponse(self.link(path), status_code=303)
 
