@@ -117,6 +117,19 @@ def test_a_double_is_decided_and_the_decision_taken_back(reached: Site) -> None:
     assert problem(api.post("/matches/unlink", json={"card": card}), 422)
 
 
+def test_a_program_is_told_logins_and_no_names(reached: Site) -> None:
+    """Who decided before it: the page says the person's name, a problem says the login alone."""
+    case = reached.clash()
+    api, desk = program(reached, Role.SECRETARY), reached.sign_in(Role.SECRETARY)
+    answer = {"stamp": api.get(f"/conflicts/{case}").json()["stamp"], "take": "gis"}
+    form = {"stamp": answer["stamp"], "all": "school", "do": "next"}
+    assert reached.post(desk, f"/s/{SCHOOL}/conflicts/{case}", form).status_code == 303
+    told = problem(api.post(f"/conflicts/{case}/resolve", json=answer), 409)["detail"]
+    assert "уже решено (secretary1, " in told
+    assert "А. В." not in told
+    assert "Secretary А. В." in reached.post(desk, f"/s/{SCHOOL}/conflicts/{case}", form).text
+
+
 def test_a_case_is_closed_and_opened_again(reached: Site) -> None:
     case = not_released(reached)
     api = program(reached, Role.DIRECTOR)

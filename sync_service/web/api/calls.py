@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -46,7 +46,8 @@ class Call:
         return self.token.name
 
     def desk(self) -> Desk:
-        return self.service.desk(self.school, self.actor)
+        """Where the program decides. It is told logins: names of people are the page's."""
+        return replace(self.service.desk(self.school, self.actor), name_of=str)
 
     def seen(self, cause: str, students: Iterable[int | None]) -> None:
         """Write down what the program is about to get (invariant 15); raises before anything is given."""
