@@ -63,15 +63,19 @@ class JournalExport:
 def export_journal(desk: Desk, wanted: Wanted, kind: str) -> JournalExport:
     """The file; that it was taken, and whom it names, is in the journal before anybody has it.
 
-    Raises DecisionError for days in the wrong order and for more than :data:`MOST_ENTRIES` entries.
+    Raises DecisionError for days in the wrong order or outside of the calendar, and for more than
+    :data:`MOST_ENTRIES` entries.
     """
     if wanted.last < wanted.first:
         raise DecisionError("Последний день раньше первого: поменяйте их местами.")
     zone = ZoneInfo(desk.school.zone)
-    since, until = (
-        datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
-        for day in (wanted.first, wanted.last + timedelta(days=1))
-    )
+    try:
+        since, until = (
+            datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+            for day in (wanted.first, wanted.last + timedelta(days=1))
+        )
+    except OverflowError:
+        raise DecisionError("Такого дня в журнале быть не может. Проверьте год.") from None
     with desk.db.read(desk.school.school_id) as uow:
         entries = uow.audit.chained(
             since, until, limit=MOST_ENTRIES + 1, actor=wanted.actor, student=wanted.student, cause=wanted.run

@@ -65,7 +65,8 @@ def test_only_the_days_asked_for_and_only_for_the_administrator(school_page: Sit
         school_page.post(admin, f"{HERE}/journal/export", {"first": "2026-11-20", "last": "2026-11-19"}).status_code
         == 422
     )
-    assert school_page.post(admin, f"{HERE}/journal/export", {"first": "x"}).status_code == 422
+    for wrong in ({"first": "x"}, {**DAYS, "last": "9999-12-31"}, {**DAYS, "first": "0001-01-01"}):
+        assert school_page.post(admin, f"{HERE}/journal/export", wrong).status_code == 422
     assert school_page.post(director, f"{HERE}/journal/export", DAYS).status_code == 403
     assert "Выгрузка для инцидента" in admin.get(f"{HERE}/journal").text
     assert "Выгрузка для инцидента" not in director.get(f"{HERE}/journal").text
