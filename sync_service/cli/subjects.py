@@ -151,6 +151,7 @@ def acts(shell: Shell) -> int:
     """Какие акты были и стоит ли ещё отметка; чьи данные, здесь не хранится."""
     from sync_service.engine import erasure_words as words
     from sync_service.engine.queries_erasure import erasures
+    from sync_service.engine.queries_words import moment_of
 
     with shell.service() as service:
         found = [(one, row) for one in shell.schools(service) for row in erasures(service.db, one)]
@@ -179,11 +180,11 @@ def acts(shell: Shell) -> int:
                 (
                     row.erasure_id,
                     one.code,
-                    f"{row.made_at:%d.%m.%Y}",
+                    moment_of(row.made_at.isoformat(), one.zone),
                     row.actor,
                     words.REASONS[row.reason],
                     row.rows,
-                    f"снята {row.lifted_at:%d.%m.%Y}" if row.lifted_at else "стоит",
+                    f"снята {moment_of(row.lifted_at.isoformat(), one.zone)}" if row.lifted_at else "стоит",
                 )
                 for one, row in found
             ],

@@ -112,7 +112,7 @@ def _act(visit: Visit, made: Erased) -> HTMLResponse:
 def book(visit: See) -> HTMLResponse:
     """Which erasures there were, without names."""
     rows = erasures(visit.service.db, visit.school)
-    return visit.render("erasures.html", rows=rows, reasons=words.REASONS)
+    return visit.render("erasures.html", rows=rows, reasons=words.REASONS, people=visit.names())
 
 
 @router.post("/s/{school}/erasures/scrub")

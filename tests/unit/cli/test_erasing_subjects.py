@@ -51,7 +51,9 @@ def test_with_yes_the_act_is_in_a_file_and_the_pupil_stays_away(office: Office, 
     office.must("audit", "verify")
     (listed,) = office.json("subjects", "acts")
     assert (listed["id"], listed["reason"], listed["lifted_at"]) == (1, "consent", None)
-    assert "стоит" in office.must("subjects", "acts")
+    office.sql("UPDATE erasures SET made_at = '2026-03-01T20:00:00.000000Z'")
+    assert "02.03.2026 01:00" in office.must("subjects", "acts"), "the school's day, not that of Greenwich"
+    assert "стоит" in office.said
     assert office.json("subjects", "scrub") == {"scrubbed": 0, "left": 0}
     assert "отметка снята" in office.must("subjects", "restore", "1", "--as", "ivanov")
     assert office.run("subjects", "restore", "1") == 1
