@@ -31,7 +31,7 @@ class Kept:
         try:
             found = json.loads(text) if text else []
             fields = tuple((name, value) for name, value in found)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return NOTHING
         if not path.startswith("/s/") or not all(isinstance(part, str) for pair in fields for part in pair):
             return NOTHING

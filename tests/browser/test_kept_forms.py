@@ -60,6 +60,23 @@ def test_a_note_typed_in_a_session_that_ended_is_saved_after_all(school_page: Si
     assert [row["note"] for row in school_page.world.rows("case_notes")] == [NOTE]
 
 
+def test_a_note_waits_behind_a_new_password_as_well(school_page: Site) -> None:
+    """A new first password from the administrator ends the session: it is to be changed, then the note goes."""
+    path = f"/s/{SCHOOL}/conflicts/{school_page.clash()}/note"
+    client = school_page.sign_in(Role.SECRETARY)
+    given = school_page.service.accounts.reset_password(school_page.people[Role.SECRETARY].person_id)
+    page = client.post(path, data={"csrf": "old", "note": NOTE})
+    page = sent(client, "/login", [*hidden(page.text), ("login", "secretary1"), ("password", given)])
+    for old in ("не тот", given):
+        assert "Новый пароль" in page.text
+        mine = "лошадь на синей крыше"
+        fields = [*hidden(page.text), ("old", old), ("new", mine), ("again", mine)]
+        page = sent(client, "/password", fields)
+    assert "Вы снова вошли" in page.text
+    assert sent(client, path, hidden(page.text)).status_code == 303
+    assert [row["note"] for row in school_page.world.rows("case_notes")] == [NOTE]
+
+
 def test_a_kept_form_goes_nowhere_but_to_our_own_pages(school_page: Site) -> None:
     """Neither a foreign address nor a text of another shape is followed."""
     for path, text in (
@@ -67,6 +84,7 @@ def test_a_kept_form_goes_nowhere_but_to_our_own_pages(school_page: Site) -> Non
         ("/login", '[["note","x"]]'),
         ("/s/x", "{"),
         ("/s/x", "[1]"),
+        ("/s/x", "[" * 100_000),
         ("/s/x", '[["note",1]]'),
     ):
         client = httpx.Client(base_url=school_page.url, headers={"Origin": school_page.url})

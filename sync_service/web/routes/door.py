@@ -74,9 +74,12 @@ def login(
 
 
 def _inside(request: Request, session: Session, kept: Kept) -> Response:
-    """To the start, or to the form that was being sent when the former session ended."""
+    """To the start, or to the form that was being sent when the former session ended; a password of one's own comes
+    first."""
     if not kept:
         return RedirectResponse("/", status_code=303)
+    if session.person.must_change_password:
+        return _password_form(request, session, "", kept)
     return parts_of(request).renderer.bare(request, "resume.html", csrf=session.csrf, kept=kept)
 
 
@@ -136,22 +139,44 @@ def _qr(uri: str) -> str:
 @router.get("/password")
 def password_page(request: Request) -> Response:
     _, session = session_of(request)
-    return parts_of(request).renderer.bare(request, "password.html", problem="", csrf=session.csrf, session=session)
+    return _password_form(request, session, "", NOTHING)
+
+
+def _password_form(request: Request, session: Session, problem: str, kept: Kept) -> Response:
+    return parts_of(request).renderer.bare(
+        request,
+        "password.html",
+        status=422 if problem else 200,
+        problem=problem,
+        csrf=session.csrf,
+        session=session,
+        kept=kept,
+    )
 
 
 @router.post("/password")
-def password(request: Request, old: Field = "", new: Field = "", again: Field = "", csrf: Field = "") -> Response:
+def password(
+    request: Request,
+    old: Field = "",
+    new: Field = "",
+    again: Field = "",
+    csrf: Field = "",
+    kept_path: Field = "",
+    kept_fields: Field = "",
+) -> Response:
+    """A password of one's own; a form that was being sent before goes on behind it."""
     secret, session = session_of(request)
+    kept = Kept.from_text(kept_path, kept_fields)
     if not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
         raise StaleForm
     parts = parts_of(request)
     try:
         parts.accounts.change_password(session.person, old, new, again, keep=secret)
     except AccountError as error:
-        return parts.renderer.bare(
-            request, "password.html", status=422, problem=str(error), csrf=session.csrf, session=session
-        )
+        return _password_form(request, session, str(error), kept)
     parts.accounts.leave_word(secret, "Пароль изменён. На других устройствах вход завершён.")
+    if kept:
+        return parts.renderer.bare(request, "resume.html", csrf=session.csrf, kept=kept)
     return RedirectResponse("/", status_code=303)
 
 
