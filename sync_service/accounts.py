@@ -32,6 +32,7 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGET_FAILURES = timedelta(hours=24)
 TOTP_SECONDS = 30
 TOKEN_PREFIX = "ecps_"  # noqa: S105  # lets scanners of leaked secrets recognise one
+RESERVED = frozenset({"system", "school"})  # actors of the journal that are no person: the service, other programs
 CLEAR_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are misread on paper
 COMMON = frozenset(
     {
@@ -140,11 +141,13 @@ class Accounts:
     ) -> tuple[Person, str]:
         """A new account and its first password, which is shown once and has to be changed at the first login.
 
-        Raises AccountError: the login is taken or misspelt, the password is too weak.
+        Raises AccountError: the login is taken, misspelt or that of a program, the password is too weak.
         """
         login, name = login.strip().lower(), name.strip()
         if not LOGIN.fullmatch(login):
             raise AccountError("Имя входа: латинские буквы, цифры, точка, дефис; от 2 до 64 знаков.")
+        if login in RESERVED or any(token.name.lower() == login for school in roles for token in self.tokens(school)):
+            raise AccountError(f"Под именем {login} в журнале стоит программа. Возьмите другое имя входа.")
         if not name:
             raise AccountError("Укажите фамилию и инициалы: они стоят в журнале рядом с решениями.")
         chosen = password if password is not None else self._one_time_password(login)
@@ -381,6 +384,8 @@ class Accounts:
             raise AccountError("Назовите программу: имя стоит в журнале рядом с её действиями.")
         if self._store.by_login(name.strip().lower()) is not None:
             raise AccountError("Так называется учётная запись человека. Назовите программу иначе.")
+        if name.strip().lower() in RESERVED:
+            raise AccountError("Под этим именем в журнале стоит сама служба. Назовите программу иначе.")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._now()
         token_id = self._store.add_token(

@@ -183,6 +183,18 @@ def test_a_token_opens_until_it_is_revoked(door: Door) -> None:
     assert door.accounts.program(secret) is None
 
 
+def test_in_the_journal_nobody_is_taken_for_somebody_else(door: Door) -> None:
+    """Neither a person nor a program is called like the service, nor one of them like the other."""
+    door.accounts.issue_token(door.school, name="Journal", role=Role.VIEWER, by="admin1")
+    door.add("petrova")
+    for name in ("system", "school", "journal"):
+        with pytest.raises(AccountError, match="другое имя входа"):
+            door.add(name)
+    for name in ("System", " school ", "Petrova"):
+        with pytest.raises(AccountError, match="Назовите программу иначе"):
+            door.accounts.issue_token(door.school, name=name, role=Role.VIEWER, by="admin1")
+
+
 def test_every_permission_is_granted_to_somebody_and_viewers_see_no_names() -> None:
     assert set(GRANTS) == set(Permission)
     assert all(GRANTS.values())
