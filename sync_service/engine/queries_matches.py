@@ -16,7 +16,7 @@ from sync_service.domain.streams import SPECS, Stream
 from sync_service.engine import queries_words as words
 from sync_service.engine.context import School
 from sync_service.engine.queries_captions import Captions, load_captions, person_name
-from sync_service.engine.queries_relatives import relatives
+from sync_service.engine.queries_relatives import ComparedField, relatives
 from sync_service.engine.release_findings import PERSON_PREFIX
 from sync_service.engine.stores import Database, UnitOfWork
 
@@ -54,16 +54,6 @@ class MatchRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedField:
-    """One field of the regional record and of every candidate, in the order of ``MatchRow.candidates``."""
-
-    field: str
-    title: str
-    gis: str
-    cards: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchView(MatchRow):
     compared: tuple[ComparedField, ...]
 
@@ -86,10 +76,7 @@ def match_view(db: Database, school: School, case_id: int) -> MatchView:
             raise NoSuchCase(f"Двойники {case_id}: нет такой записи. Обновите список.")
         records, captions = _load(uow, [case])
         remote_id = None if case.remote_id.startswith(PERSON_PREFIX) else case.remote_id
-        around = tuple(
-            ComparedField(field=line.field, title=line.title, gis=line.gis, cards=line.cards)
-            for line in relatives(uow, case, remote_id)
-        )
+        around = tuple(relatives(uow, case, remote_id))
     return MatchView(**_row(school, case, records, captions), compared=_compared(case, records, captions) + around)
 
 

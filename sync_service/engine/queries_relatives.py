@@ -26,8 +26,8 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relatives:
-    """One line of the comparison; ``cards`` in the order of the candidates."""
+class ComparedField:
+    """One line of the comparison: what the region says and what every candidate, in their order."""
 
     field: str
     title: str
@@ -35,7 +35,7 @@ class Relatives:
     cards: tuple[str, ...]
 
 
-def relatives(uow: UnitOfWork, case: MatchCase, remote_id: RemoteId | None) -> list[Relatives]:
+def relatives(uow: UnitOfWork, case: MatchCase, remote_id: RemoteId | None) -> list[ComparedField]:
     """Lines about those around them, without the empty ones. ``remote_id`` is None for somebody the region has no
     card of."""
     if case.stream not in _ENDS:
@@ -48,7 +48,7 @@ def relatives(uow: UnitOfWork, case: MatchCase, remote_id: RemoteId | None) -> l
     captions = load_captions(uow, {case.stream: ids, stream: {one for found in around.values() for one in found}})
     name = captions.pupil if stream is Stream.STUDENTS else lambda one: captions.of(stream, one)
     lines = [
-        Relatives(
+        ComparedField(
             field=kin,
             title=words.RELATIVES[kin],
             gis=_listed(_names(uow, stream, _others(uow, remote_id, own, other)) if remote_id else ()),
@@ -57,7 +57,9 @@ def relatives(uow: UnitOfWork, case: MatchCase, remote_id: RemoteId | None) -> l
     ]
     if case.stream is Stream.STUDENTS:
         classes = tuple(captions.class_of(one) or words.NOTHING for one in ids)
-        lines.insert(0, Relatives(field="class", title=words.RELATIVES["class"], gis=words.NOTHING, cards=classes))
+        lines.insert(
+            0, ComparedField(field="class", title=words.RELATIVES["class"], gis=words.NOTHING, cards=classes)
+        )
     return [line for line in lines if {line.gis, *line.cards} != {words.NOTHING}]
 
 

@@ -19,6 +19,7 @@ from sync_service.engine import (
     queries_holds,
     queries_matches,
     queries_quarantine,
+    queries_relatives,
     queries_releases,
     queries_resync,
 )
@@ -41,7 +42,7 @@ VIEWS = (
     queries_matches.MatchRow,
     queries_matches.MatchView,
     queries_matches.CandidateRow,
-    queries_matches.ComparedField,
+    queries_relatives.ComparedField,
     queries_releases.ReleaseRow,
     queries_releases.ReleaseView,
     queries_releases.StepView,
