@@ -103,7 +103,7 @@ def erase(
     def render() -> None:
         output.say(f"Уничтожено записей: {done.rows}. Акт № {done.number}: {target}")
         if not done.scrubbed:
-            output.say("Освободившееся место ещё не перезаписано: базу читали. Закончите: ecp-sync subjects scrub.")
+            output.say("Освободившееся место ещё не перезаписано. Закончите: ecp-sync subjects scrub.")
 
     shell.show({"id": student_id, **document}, render)
     return ExitCode.DONE if done.scrubbed else ExitCode.OPEN_DECISIONS
@@ -221,7 +221,9 @@ def scrub(shell: Shell) -> int:
     shell.show(
         {"scrubbed": done, "left": left},
         lambda: output.say(
-            "Базу сейчас читают. Остановите службу и повторите." if left else "Освободившееся место перезаписано."
+            "Не перезаписано: базу читают, или не хватает места или прав. Остановите службу и повторите."
+            if left
+            else "Освободившееся место перезаписано."
         ),
     )
     return ExitCode.OPEN_DECISIONS if left else ExitCode.DONE

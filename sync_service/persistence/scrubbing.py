@@ -54,14 +54,17 @@ def _sqlite(engine: Engine) -> bool:
 
 
 _NOT_OURS = text(
-    "SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
     " WHERE n.nspname = current_schema() AND c.relname = ANY(:names) AND NOT pg_has_role(c.relowner, 'USAGE')"
+    " UNION ALL SELECT 1 FROM pg_database AS d"
+    " WHERE d.datname = current_database() AND NOT pg_has_role(d.datdba, 'USAGE') LIMIT 1"
 )
 
 
 def _postgres(engine: Engine) -> bool:
     """VACUUM passes a table that belongs to somebody else by with a mere warning: asked beforehand. The statistics of
-    the former values are rows themselves, of a table of the system; it is the database owner's to vacuum."""
+    the former values are rows themselves, of a table of the system; it is the database owner's to vacuum, so that is
+    asked as well."""
     tables = [metadata.tables[name] for name, holding in HOLDINGS.items() if holding.fate is not Fate.KEPT]
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.execute(_NOT_OURS, {"names": [table.name for table in tables]}).scalar():

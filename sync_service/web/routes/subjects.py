@@ -120,7 +120,11 @@ def finish(post: Erase) -> RedirectResponse:
     """Overwrite what an erasure could not overwrite at the time."""
     visit = post.visit
     done = scrub(visit.service.resync_job(visit.school, actor=visit.actor))
-    word = "Освободившееся место перезаписано." if done else "Базу сейчас читают. Повторите, когда никто не работает."
+    word = (
+        "Освободившееся место перезаписано."
+        if done
+        else "Не перезаписано: базу сейчас читают, или не хватает места или прав. Повторите, когда никто не работает."
+    )
     return visit.go("/erasures", word=word)
 
 
