@@ -80,7 +80,7 @@ def test_the_act_is_handed_out_once_and_the_mark_can_be_lifted(school_page: Site
     book = admin.get("/s/school-900/erasures").text
     assert "№&nbsp;1" in book
     assert "Ёлкина" not in book
-    assert admin.get(f"/s/school-900/pupils/{pupil}").status_code == 422
+    assert admin.get(f"/s/school-900/pupils/{pupil}").status_code == 404
     assert "По актам уничтожены данные" in admin.get("/s/school-900/state").text
     report = school_page.world.reconcile()
     assert report.streams[Stream.STUDENTS].pull.erased == 1

@@ -235,8 +235,14 @@ def formulas_are_text(made: Site) -> int:
     admin = made.sign_in(Role.ADMIN)
     admin.get(f"/s/{SCHOOL}/movements")
     found = []
-    for path in ("movements/export", "journal/export", f"resync/{plan_of(made)}/csv"):
-        answer = made.post(admin, f"/s/{SCHOOL}/{path}")
+    today = f"{world.clock.now():%Y-%m-%d}"
+    asked: dict[str, dict[str, str]] = {
+        "movements/export": {},
+        "journal/export": {"first": today, "last": today, "format": "csv"},
+        f"resync/{plan_of(made)}/csv": {},
+    }
+    for path, fields in asked.items():
+        answer = made.post(admin, f"/s/{SCHOOL}/{path}", fields)
         assert answer.status_code == 200, path
         cells = [
             cell

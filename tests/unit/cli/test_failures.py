@@ -15,6 +15,7 @@ from sync_service.domain.reports import RunReport, RunStatus, WaitingFor
 from sync_service.domain.school_files import FileRejected
 from sync_service.engine.entry_fields import EntryRefused, FieldProblem
 from sync_service.engine.queries_words import WAITING
+from sync_service.web.api.problems import NotCarriedOut
 
 LATIN_WORD = re.compile(r"(?<![\w-])[a-z]{3,}(?![\w-])")
 OURS = {
@@ -47,6 +48,8 @@ def made(kind: type[errors.SyncError]) -> errors.SyncError:
         return EntryRefused((FieldProblem(field="order_number", text="Введите номер приказа."),))
     if kind is TooManyTries:
         return TooManyTries(timedelta(minutes=2))
+    if kind is NotCarriedOut:
+        return NotCarriedOut(409, "Это код другого плана. Ничего не записано.")
     if issubclass(kind, errors.DecisionError):
         return kind("Так сделать нельзя. Обновите список.")
     return kind("some technical words")
