@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STOP_SECONDS = 5
 KEEP_ALIVE_SECONDS = 15
 MOST_CONNECTIONS = 600
+UNREAD_BYTES = 256 * 1024  # what the system keeps for somebody who does not fetch it; else it would be megabytes
 
 
 class PageServer:
@@ -102,6 +103,7 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)
     try:
         listening.bind((host, port))
     except OSError as error:
