@@ -13,7 +13,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PATIENCE = 15.0  # seconds for a request's head, for an answer to be fetched, and for a short body
+PATIENCE = 10.0  # seconds for a request's head, for an answer to be fetched, and for a short body
 SLOWEST_BODY = 16 * 1024  # bytes a second; a longer body has as much more time as it needs at that speed
 
 

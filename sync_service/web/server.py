@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STOP_SECONDS = 5
 KEEP_ALIVE_SECONDS = 15
 MOST_CONNECTIONS = 600
-UNREAD_BYTES = 256 * 1024  # what the system keeps for somebody who does not fetch it; else it would be megabytes
+UNREAD_BYTES = 64 * 1024  # what the system keeps for somebody who does not fetch it; else it would be megabytes
 
 
 class PageServer:

@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
     "a dripping head": (HEAD + b"X-Slow: ", b"a"),
     "no body": (BODY, b""),
     "a dripping body": (BODY + b"login=", b"a"),
-    "does not read": (FETCH * 400, b""),
+    "does not read": (FETCH * 60, b""),
     "a request and silence": (FETCH.replace(b"GET", b"HEAD"), b""),
 }
 
