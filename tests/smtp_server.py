@@ -23,7 +23,7 @@ class Mood(Enum):
 
 @dataclass(slots=True)
 class Mailbox:
-    """What arrived: the envelope and the letter. ``mood`` may change between two letters."""
+    """What arrived: the envelope and the letter. ``mood`` is that of the next conversation."""
 
     mood: Mood = Mood.WELL
     letters: list[tuple[str, list[str], EmailMessage]] = field(default_factory=list)
@@ -40,14 +40,17 @@ class Mailbox:
 class _Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         box: Mailbox = self.server.box  # type: ignore[attr-defined]  # set below
+        mood = box.mood  # of the whole conversation, also when the next one finds another
         box.calls += 1
-        if box.mood is Mood.SILENT:
+        if mood is Mood.SILENT:
             box.hung_up.wait(30)
             return
-        while box.mood is Mood.DRIPPING and not box.hung_up.wait(0.1):
+        while mood is Mood.DRIPPING:
             try:
                 self._say("220-more of the greeting follows")
             except OSError:
+                return
+            if box.hung_up.wait(0.1):
                 return
         self._say("220 loopback")
         sender, recipients = "", list[str]()
@@ -56,18 +59,18 @@ class _Conversation(socketserver.StreamRequestHandler):
                 case [verb, rest] if verb.upper() == "MAIL":
                     sender = rest.partition("<")[2].partition(">")[0]
                     self._say("250 ok")
-                case [verb, rest] if verb.upper() == "RCPT" and box.mood is Mood.BUSY:
+                case [verb, rest] if verb.upper() == "RCPT" and mood is Mood.BUSY:
                     self._say("451 greylisted, come back later")
                 case [verb, rest] if verb.upper() == "RCPT":
                     recipients.append(rest.partition("<")[2].partition(">")[0])
                     self._say("250 ok")
                 case [verb] if verb.upper() == "DATA":
                     self._say("354 go on")
-                    if box.mood is Mood.RUDE:
+                    if mood is Mood.RUDE:
                         self.rfile.readline()
                         return
                     text = self._letter()
-                    if box.mood is Mood.FULL:
+                    if mood is Mood.FULL:
                         self._say("452 no room")
                         continue
                     box.letters.append((sender, recipients, message_from_bytes(text, policy=policy.default)))
