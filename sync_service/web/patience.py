@@ -64,7 +64,15 @@ class PatientProtocol(H11Protocol):
         self._awaited, self._deadline = awaited, None
         if awaited is not None:
             seconds = self.patience + (self._announced() / SLOWEST_BODY if awaited is h11.SEND_BODY else 0)
-            self._deadline = self.loop.call_later(seconds, self._give_up)
+            self._deadline = self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        """The other end is late, unless it is we who do not fetch what it sends: a busy database keeps a form
+        waiting, too."""
+        if self.flow.read_paused:
+            self._deadline = self.loop.call_later(self.patience, self._late)
+        else:
+            self._give_up()
 
     def _announced(self) -> int:
         """The length of the body at hand."""
