@@ -83,6 +83,17 @@ def test_a_person_is_looked_for_by_name(school_page: Site) -> None:
         assert '<td role="cell" data-l="Кто">Secretary А. В.</td>' in page
 
 
+def test_nobody_of_another_school_is_offered(school_page: Site) -> None:
+    """The list of names is that of the school."""
+    other = school_page.service.db.schools.ensure(
+        "school-901", name="Школа № 901", organization_id="organization-901"
+    )
+    school_page.service.accounts.add(login="kuznetsova", name="Кузнецова О. И.", roles={other: Role.ADMIN})
+    page = school_page.sign_in(Role.ADMIN).get(f"{HERE}/journal").text
+    assert '<option value="Secretary А. В.">' in page
+    assert "Кузнецова" not in page
+
+
 def test_the_journal_of_one_run(school_page: Site) -> None:
     """Its page leads there; neither views nor other runs are among the entries, and the file is of that run too."""
     school_page.clash()

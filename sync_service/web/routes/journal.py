@@ -58,7 +58,13 @@ def verify(post: Verify) -> HTMLResponse:
 
 def _login(visit: Visit, typed: str) -> str:
     """The login of a person who was typed by name; anything else as it is."""
-    return next((login for login, name in visit.names().items() if name.casefold() == typed.casefold()), typed)
+    return next((login for login, name in _colleagues(visit).items() if name.casefold() == typed.casefold()), typed)
+
+
+def _colleagues(visit: Visit) -> dict[str, str]:
+    """Login → name of those who may enter this school: who works elsewhere is offered to nobody."""
+    school = visit.school.school_id
+    return {one.login: one.name for one in visit.parts.accounts.everybody() if school in one.roles}
 
 
 def _page(
@@ -85,6 +91,7 @@ def _page(
         first=(today - timedelta(days=6)).isoformat(),
         last=today.isoformat(),
         people=visit.names(),
+        colleagues=list(_colleagues(visit).values()),
     )
 
 
