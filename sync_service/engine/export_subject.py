@@ -17,6 +17,7 @@ from typing import Any
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.errors import NoSuchCase
 from sync_service.domain.links import LocalId
+from sync_service.domain.rules.text import plain_cell
 from sync_service.domain.streams import Stream
 from sync_service.engine.decisions import Desk, journal
 
@@ -63,11 +64,5 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     text = StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(rows[0])
-    writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+    writer.writerows([["" if value is None else plain_cell(str(value)) for value in row.values()] for row in rows])
     return "\ufeff" + text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
