@@ -83,6 +83,17 @@ def test_a_person_is_looked_for_by_name(school_page: Site) -> None:
         assert '<td role="cell" data-l="Кто">Secretary А. В.</td>' in page
 
 
+def test_a_broken_chain_is_told_in_words(school_page: Site) -> None:
+    """Where it is broken stands among the details for the administrator."""
+    school_page.clash()
+    world, admin = school_page.world, school_page.sign_in(Role.ADMIN)
+    assert "Цепочка цела" in school_page.post(admin, f"{HERE}/journal/verify").text
+    world.update("audit", world.rows("audit")[0]["id"], actor="somebody")
+    page = school_page.post(admin, f"{HERE}/journal/verify").text
+    assert "Цепочка нарушена. Сообщите ответственному за защиту данных." in page
+    assert "<code>entry 1 does not match its digest</code>" in page
+
+
 def test_nobody_of_another_school_is_offered(school_page: Site) -> None:
     """The list of names is that of the school."""
     other = school_page.service.db.schools.ensure(
