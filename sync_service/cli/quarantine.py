@@ -13,7 +13,7 @@ from sync_service.cli.options import stream_named
 from sync_service.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sync_service.engine.context import School
     from sync_service.engine.decisions import Desk
@@ -58,16 +58,16 @@ def show_list(
             found = quarantine_rows(service.db, one, stream=wanted, discarded=discarded)
             shell.seen(service, one, "quarantine:list", (row.student_id for row in found))
             rows += found
-        zone = service.schools()[0].zone
+        zones = {one.code: one.zone for one in service.schools()}
 
     if everything or discarded:
         shell.show(plain(rows), lambda: _render_rows(rows))
     else:
-        shell.show(plain(groups), lambda: _render_groups(groups, zone))
+        shell.show(plain(groups), lambda: _render_groups(groups, zones))
     return ExitCode.DONE
 
 
-def _render_groups(groups: Sequence[QuarantineGroup], zone: str) -> None:
+def _render_groups(groups: Sequence[QuarantineGroup], zones: Mapping[str, str]) -> None:
     from sync_service.engine import queries_words as words
 
     if not groups:
@@ -83,7 +83,7 @@ def _render_groups(groups: Sequence[QuarantineGroup], zone: str) -> None:
                 group.count,
                 group.reason,
                 group.remedy,
-                words.moment_of(group.last_seen, zone),
+                words.moment_of(group.last_seen, zones[group.school]),
             )
             for group in groups
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 
 from sync_service.domain.streams import Stream
-from tests.unit.cli.office import Office
+from tests.unit.cli.office import CONFIG, SECOND_SCHOOL, Office
 from tests.unit.engine.world import PUPIL, furnish
 
 
@@ -318,6 +318,15 @@ def test_a_poisoned_record_is_named_with_its_reason(office: Office) -> None:
         assert "в ГИС" in said
     assert "Содержание" in office.must("quarantine", "show", number)
     assert office.json("quarantine", "list", "--stream", "final-marks") == []
+
+
+def test_a_time_is_that_of_the_school_it_is_about(office: Office) -> None:
+    """Schools of one installation may lie in several zones."""
+    poisoned(office)
+    office.sql("UPDATE quarantine SET last_seen = '2026-03-01T20:00:00.000000Z'")
+    head, _, school = CONFIG.partition("\n\n")
+    office.write_config(f'{head}\n{SECOND_SCHOOL}zone = "Europe/Kaliningrad"\n\n{school}')
+    assert "02.03.2026 01:00" in office.must("quarantine", "list")
 
 
 def test_only_what_failed_in_a_run_is_tried_again(office: Office) -> None:
