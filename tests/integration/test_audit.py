@@ -134,6 +134,17 @@ def test_nothing_can_be_put_into_an_erased_item(database: SchoolDatabase) -> Non
     assert verdict(database) == "entry 1: an erased item names a regional record"
 
 
+def test_values_cannot_be_forged_behind_their_own_digest(database: SchoolDatabase) -> None:
+    """A digest stands for values that are gone; beside values that are there it proves nothing."""
+    append(database, entry(1, 2))
+    for row in database.sql("SELECT id, salt, payload, remote_id FROM audit_items"):
+        content = bytes(row["payload"]) + b"\0" + row["remote_id"].encode()
+        told = item_digest(bytes(row["salt"]), content)
+        database.sql("UPDATE audit_items SET digest = :told WHERE id = :id", told=told, id=row["id"])
+    database.sql("UPDATE audit_items SET payload = :forged, remote_id = NULL", forged=b"[null,null,null]")
+    assert verdict(database) == "entry 1: an erased item holds values"
+
+
 def test_erasing_records_without_a_pupil(database: SchoolDatabase) -> None:
     """A parent's card is nobody's record but its own: its items are erased by the record."""
     parent = AuditItem(

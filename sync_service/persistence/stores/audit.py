@@ -322,6 +322,8 @@ class Audit:
             digests = [_digest_of(item, form) for item in items]
             if None in digests:
                 return f"entry {seq}: an item has neither values nor digest"
+            if any(item[7] is not None and (item[8] is not None or item[9] is not None) for item in items):
+                return f"entry {seq}: an erased item holds values"
             if form == FORM and any(item[7] is not None and item[5] is not None for item in items):
                 return f"entry {seq}: an erased item names a regional record"
             records = [_record_of(item, form) for item in items]
