@@ -192,7 +192,7 @@ def _choices(case: Conflict, take: str | None, groups: list[str], values: list[s
 
 def _typed(case: Conflict, values: list[str]) -> dict[str, dict[str, str | int | None]]:
     group_of = {clash.field: clash.group for clash in case.clashes}
-    number = {clash.field for clash in case.clashes if isinstance(clash.local or clash.remote, int)}
+    number = {clash.field for clash in case.clashes if clash.is_number}
     typed: dict[str, dict[str, str | int | None]] = {}
     for text in values:
         field, value = _pair(text, "--set")

@@ -45,6 +45,11 @@ class FieldClash:
     base_remote: Scalar = None
     has_base: bool = False
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the field holds a number, as far as the sides tell; nought is one."""
+        return isinstance(self.remote if self.local is None else self.local, int)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:

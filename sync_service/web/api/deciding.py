@@ -146,7 +146,7 @@ def _typed(case: Conflict, values: Mapping[str, Scalar]) -> dict[str, dict[str, 
     for name, value in values.items():
         if name not in clashes:
             raise DecisionError(f"Нет поля {name}; есть: {', '.join(clashes)}.")
-        number = isinstance(clashes[name].local or clashes[name].remote, int)
+        number = clashes[name].is_number
         if value is not None and isinstance(value, int) != number:
             raise DecisionError(f"Поле {name}: ожидается {'число' if number else 'текст'}.")
         typed.setdefault(clashes[name].group, {})[name] = value
