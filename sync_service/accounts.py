@@ -21,7 +21,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import SchoolId
-from sync_service.domain.people import LOGIN, SHORTEST_PASSWORD, ApiToken, Person, Role, Session
+from sync_service.domain.people import LOGIN, RESERVED, SHORTEST_PASSWORD, ApiToken, Person, Role, Session
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -32,7 +32,6 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGET_FAILURES = timedelta(hours=24)
 TOTP_SECONDS = 30
 TOKEN_PREFIX = "ecps_"  # noqa: S105  # lets scanners of leaked secrets recognise one
-RESERVED = frozenset({"system", "school"})  # actors of the journal that are no person: the service, other programs
 CLEAR_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are misread on paper
 COMMON = frozenset(
     {

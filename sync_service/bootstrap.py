@@ -297,7 +297,7 @@ class Service:
         """Files that people bring."""
         from sync_service.school_files import SchoolFiles
 
-        return SchoolFiles(self.db, self.clock, zone=self.schools()[0].zone, probe=self._probe)
+        return SchoolFiles(self.db, self.clock, probe=self._probe)
 
     # People
 

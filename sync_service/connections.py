@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sync_service.domain.errors import LoginNeeded, TransientError
+from sync_service.domain.errors import SyncError, TransientError
 from sync_service.region import CandidateToken, StoredTokens, connect, needs_login, note_rejection
 
 if TYPE_CHECKING:
@@ -65,12 +65,10 @@ class Connections:
         self._endpoints.probe_at_once()
         try:
             remote.change_versions()
-        except LoginNeeded:
+        except SyncError as error:
             remote.close()
-            raise
-        except TransientError:
-            remote.close()
-            tokens.keep()
+            if isinstance(error, TransientError):
+                tokens.keep()
             raise
         with self._lock:
             former = self._open.get(school.code)

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 
 
 class SchoolFiles:
-    """Pupil lists and class reports of an installation. ``zone`` says which day is today in what they tell."""
+    """Pupil lists and class reports. The zone of the school says which day is today in what they tell."""
 
-    def __init__(self, db: SqlDatabase, clock: Clock, *, zone: str, probe: Callable[[str], None]) -> None:
+    def __init__(self, db: SqlDatabase, clock: Clock, *, probe: Callable[[str], None]) -> None:
         self._db = db
         self._clock = clock
-        self._zone = zone
         self._probe = probe
 
-    def read(self, path: Path) -> ParsedPupilList | ParsedClassReport:
+    def read(self, school: School, path: Path) -> ParsedPupilList | ParsedClassReport:
         """What the file says; FileRejected when it is neither a pupil list nor a class report, or unreadable."""
         from connectors.files.limits import DEFAULT_LIMITS
 
@@ -40,23 +39,23 @@ class SchoolFiles:
                 reason=f"Файл не открывается: {error.strerror}.",
                 remedy="Проверьте имя файла и право на чтение.",
             ) from None
-        return self.parse(content, path.name)
+        return self.parse(school, content, path.name)
 
-    def parse(self, content: bytes, file_name: str) -> ParsedPupilList | ParsedClassReport:
+    def parse(self, school: School, content: bytes, file_name: str) -> ParsedPupilList | ParsedClassReport:
         """The same for a file that was uploaded."""
         from connectors.files.school_file import read_school_file
 
-        return read_school_file(content, file_name=file_name, today=self._clock.today(self._zone))
+        return read_school_file(content, file_name=file_name, today=self._clock.today(school.zone))
 
     def bring_in(self, school: School, path: Path, *, actor: str, dry_run: bool = False) -> ImportReport:
         """Read the file and bring it into staging, whole or not at all; FileRejected when it cannot be read."""
-        return self._bring_in(school, self.read(path), path.name, actor=actor, dry_run=dry_run)
+        return self._bring_in(school, self.read(school, path), path.name, actor=actor, dry_run=dry_run)
 
     def bring_in_upload(
         self, school: School, content: bytes, file_name: str, *, actor: str, dry_run: bool = False
     ) -> ImportReport:
         """The same for a file that was uploaded."""
-        return self._bring_in(school, self.parse(content, file_name), file_name, actor=actor, dry_run=dry_run)
+        return self._bring_in(school, self.parse(school, content, file_name), file_name, actor=actor, dry_run=dry_run)
 
     def _bring_in(
         self,

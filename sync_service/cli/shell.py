@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_service.cli import output
+from sync_service.domain.people import RESERVED
 
 if TYPE_CHECKING:
     from sync_service.bootstrap import Service
@@ -132,6 +133,8 @@ def actor_named(name: str | None) -> str:
     if name is not None:
         if not name.strip():
             raise typer.BadParameter("после --as нужно имя")
+        if name.strip().lower() in RESERVED:
+            raise typer.BadParameter(f"«{name.strip()}» в журнале значит не человека; назовите себя")
         return name.strip()
     try:
         return getpass.getuser()

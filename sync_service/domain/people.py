@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from sync_service.domain.links import SchoolId
 
+# Actors of the journal that are no person: the service, other programs.
+RESERVED = frozenset({"system", "school"})
+
 
 class Role(StrEnum):
     SECRETARY = "secretary"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from io import StringIO
 from typing import Any
 
@@ -72,15 +73,21 @@ def test_only_the_days_asked_for_and_only_for_the_administrator(school_page: Sit
     assert "Выгрузка для инцидента" not in director.get(f"{HERE}/journal").text
 
 
-def test_a_person_is_looked_for_by_name(school_page: Site) -> None:
-    """The table shows names, so a name is what people type; the login finds the same."""
+def test_the_entries_of_one_person_are_chosen_by_name_and_no_name_stands_in_the_address(school_page: Site) -> None:
+    """The list shows names and sends logins; the service itself can be chosen as well."""
     school_page.clash()
     secretary, admin = school_page.sign_in(Role.SECRETARY), school_page.sign_in(Role.ADMIN)
     secretary.get(f"{HERE}/conflicts")
-    for typed in ("secretary а. в.", "secretary1"):
-        page = admin.get(f"{HERE}/journal", params={"actor": typed}).text
-        assert page.count('<th role="rowheader"') == 1
-        assert '<td role="cell" data-l="Кто">Secretary А. В.</td>' in page
+    choices = dict(re.findall(r'<option value="([^"]*)">([^<]*)</option>', admin.get(f"{HERE}/journal").text))
+    assert choices["secretary1"] == "Secretary А. В."
+    assert choices["system"] == "служба"
+    page = admin.get(f"{HERE}/journal", params={"actor": "secretary1"}).text
+    assert page.count('<th role="rowheader"') == 1
+    assert '<td role="cell" data-l="Кто">Secretary А. В.</td>' in page
+    assert '<option value="secretary1" selected>' in page
+    assert (
+        '<option value="gone" selected>gone</option>' in admin.get(f"{HERE}/journal", params={"actor": "gone"}).text
+    )
 
 
 def test_a_broken_chain_is_told_in_words(school_page: Site) -> None:
@@ -101,7 +108,7 @@ def test_nobody_of_another_school_is_offered(school_page: Site) -> None:
     )
     school_page.service.accounts.add(login="kuznetsova", name="Кузнецова О. И.", roles={other: Role.ADMIN})
     page = school_page.sign_in(Role.ADMIN).get(f"{HERE}/journal").text
-    assert '<option value="Secretary А. В.">' in page
+    assert ">Secretary А. В.</option>" in page
     assert "Кузнецова" not in page
 
 

@@ -24,6 +24,7 @@ Export = Annotated[Post, Depends(posting(Permission.EXPORT_JOURNAL))]
 Find = Annotated[Post, Depends(posting(Permission.SEE_PUPILS))]
 
 PAGE = 50
+NOBODY = {"system": "служба", "school": "другая программа школы"}
 
 
 @router.get("/s/{school}/journal")
@@ -31,7 +32,6 @@ def journal(
     visit: Read, before: Annotated[int | None, Query(ge=1)] = None, actor: str = "", student: int = 0, run: str = ""
 ) -> HTMLResponse:
     """Entries, newest first; of one person, about one pupil, of one run."""
-    actor = _login(visit, actor.strip())
     rows = journal_rows(
         visit.service.db,
         visit.school,
@@ -56,15 +56,15 @@ def verify(post: Verify) -> HTMLResponse:
     return _page(visit, rows, verdict=broken or "")
 
 
-def _login(visit: Visit, typed: str) -> str:
-    """The login of a person who was typed by name; anything else as it is."""
-    return next((login for login, name in _colleagues(visit).items() if name.casefold() == typed.casefold()), typed)
-
-
-def _colleagues(visit: Visit) -> dict[str, str]:
-    """Login → name of those who may enter this school: who works elsewhere is offered to nobody."""
+def _actors(visit: Visit, chosen: str) -> list[tuple[str, str]]:
+    """Login and name of those who may enter this school (who works elsewhere is offered to nobody), of what is no
+    person, and of whoever is chosen. The address holds the login: names stand in no address."""
     school = visit.school.school_id
-    return {one.login: one.name for one in visit.parts.accounts.everybody() if school in one.roles}
+    people = {one.login: one.name for one in visit.parts.accounts.everybody() if school in one.roles}
+    listed = [*sorted(people.items(), key=lambda one: one[1]), *NOBODY.items()]
+    if chosen and chosen not in {login for login, _ in listed}:
+        listed.append((chosen, chosen))
+    return listed
 
 
 def _page(
@@ -91,7 +91,7 @@ def _page(
         first=(today - timedelta(days=6)).isoformat(),
         last=today.isoformat(),
         people=visit.names(),
-        colleagues=list(_colleagues(visit).values()),
+        actors=_actors(visit, actor),
     )
 
 

@@ -245,7 +245,7 @@ def test_a_file_is_read_and_imported(service: Service) -> None:
     """The shared pupil list lands in staging; a dry run leaves nothing."""
     path = DATA / "pupils_cp1251.csv"
     school = service.school(None)
-    parsed = service.files.read(path)
+    parsed = service.files.read(school, path)
     assert isinstance(parsed, ParsedPupilList)
     assert service.files.bring_in(school, path, actor="secretary", dry_run=True).dry_run
     with service.db.read(school.school_id) as uow:
@@ -258,7 +258,7 @@ def test_a_file_is_read_and_imported(service: Service) -> None:
 def test_a_file_that_cannot_be_opened_is_refused_in_words(service: Service, tmp_path: Path) -> None:
     """No traceback for a mistyped name."""
     with pytest.raises(FileRejected, match="не открывается"):
-        service.files.read(tmp_path / "missing.csv")
+        service.files.read(service.school(None), tmp_path / "missing.csv")
 
 
 def test_decisions_have_a_desk_with_a_name(service: Service) -> None:

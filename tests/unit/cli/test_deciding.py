@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 
+import pytest
+
 from sync_service.domain.streams import Stream
 from tests.unit.cli.office import CONFIG, SECOND_SCHOOL, Office
 from tests.unit.engine.world import PUPIL, furnish
@@ -364,3 +366,11 @@ def test_a_discarded_record_is_gone(office: Office) -> None:
     assert office.run("quarantine", "discard", number) == 1
     assert office.json("quarantine", "undo", number) == [{"id": int(number), "state": "open"}]
     assert len(office.json("quarantine", "list")) == 1
+
+
+@pytest.mark.parametrize("name", ["system", "School", " "])
+def test_nobody_decides_under_the_name_of_the_service(office: Office, name: str) -> None:
+    """In the journal those names mean no person."""
+    number = str(doubtful(office))
+    assert office.run("matches", "reject", number, "--as", name) == 2
+    assert office.sql("SELECT state FROM match_cases") == [("open",)]
