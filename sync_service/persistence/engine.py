@@ -158,7 +158,9 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _translate(error) from None
-    except OverflowError:  # SQLite's driver takes no number of more than 64 bits
+    except OverflowError as error:
+        if "SQLite INTEGER" not in str(error):  # what the driver says of more than 64 bits; anything else is ours
+            raise
         raise NoSuchCase(_TOO_LARGE) from None
     except PoolTimeout:
         raise DatabaseBusy("all connections to the database are in use; try again") from None

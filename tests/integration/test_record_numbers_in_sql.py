@@ -33,3 +33,9 @@ def test_an_impossible_number_is_nobodys(database: SchoolDatabase, name: str, nu
         assert LOOK_UPS[name](uow, number) is None
     with database.database.read(database.school) as uow:
         assert uow.conflicts.get(1) is None
+
+
+def test_a_mistake_of_ours_with_large_numbers_is_not_called_nobody(database: SchoolDatabase) -> None:
+    """Only the driver's word says that there is no such record."""
+    with pytest.raises(OverflowError), database.database.write(database.school):
+        raise OverflowError("date value out of range")
