@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -70,7 +71,8 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         if not self._ended.is_set():
-            os.kill(self._pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, and the word of it is still on its way
+                os.kill(self._pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
