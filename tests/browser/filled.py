@@ -93,7 +93,7 @@ def decided(made: Site, examples: dict[str, str]) -> None:
         answer = made.post(desk, f"/s/{SCHOOL}{path}", fields)
         assert answer.status_code < 400, (path, answer.status_code)
 
-    send(f"/conflicts/{examples['case_id']}", {"side-phone": "gis", "do": "stay"}, "stamp")
+    send(f"/conflicts/{examples['case_id']}", {"all": "gis", "do": "stay"}, "stamp")
     send(f"/matches/{examples['case_id']}", {"do": "other"}, "card")
     send(f"/holds/{examples['hold_id']}", {"do": "discard"}, "digest")
     made.post(desk, f"/s/{SCHOOL}/releases/{examples['release_id']}/close", {"note": "Документы забрали"})
