@@ -128,6 +128,8 @@ def _judge(
     settlement = _Settlement()
     stored = [result.stored for result in results if result.stored is not None and not result.stored.deleted]
     parents = parents_of(uow, SPECS[attempt.stream], stored)
+    created = [i.local_id for i, r in zip(attempt.items, results, strict=True) if i.op == "create" and r.remote_id]
+    others = uow.links.by_local(attempt.stream, created) if created else {}
     orphans = [i.values for i, r in zip(attempt.items, results, strict=True) if r.code == UNKNOWN_REFERENCE]
     refused = parent_remote_ids(uow, SPECS[attempt.stream], orphans) if orphans else {}
     for item, result in zip(attempt.items, results, strict=True):
@@ -136,6 +138,12 @@ def _judge(
             _undoing_refused(settlement, attempt.stream, item, entry, result, undone[item.local_id][1])
             continue
         match result.status:
+            case WriteStatus.DONE if item.local_id in others and others[item.local_id].remote_id != result.remote_id:
+                # The row has been linked to another record while nobody knew of this one: it is the region's own now.
+                if result.stored is not None:
+                    settlement.reread.append(result.stored)
+                settlement.acked += 1
+                _finish(settlement, entry)
             case WriteStatus.DONE:
                 if result.stored is not None and result.stored.deleted:
                     settlement.ended.append(result.stored)

@@ -75,6 +75,35 @@ def test_a_create_that_never_arrived_is_sent_anew(world: World) -> None:
     assert values(world) == ["3", "5"]
 
 
+@pytest.mark.parametrize("ours_stays", [False, True])
+def test_a_lost_create_says_nothing_of_the_record_its_row_was_linked_to_meanwhile(
+    world: World, ours_stays: bool
+) -> None:
+    """Somebody in the region enters another mark in the same cell before the answer is read back: what differs from
+    it is a question, and our own record is news like any other, or gone."""
+    seeded(world)
+    row = new_mark(world)
+    world.remote.fail_next(OutcomeUnknown("lost"), after_commit=True)
+    world.remote.fail_next(TransientError("503"), call="find")
+    world.sync()
+    (made,) = [i for i, mark in world.remote.records(Stream.MARKS).items() if mark["value"] == "3"]
+    cell = {name: world.remote.records(Stream.MARKS)[made][name] for name in ("student_id", "lesson_id")}
+    world.remote.delete(Stream.MARKS, made)
+    other = world.remote.create(Stream.MARKS, {**cell, "value": "2", "weight": 1, "position": 1})
+    world.sync(direction=Direction.PULL)
+    linked = {link["remote_id"]: link["local_id"] for link in world.rows("links") if link["stream"] == "marks"}
+    assert linked[other] == row
+    if ours_stays:
+        world.remote.region.items[Stream.MARKS][made].deleted = False
+    for _ in range(3):
+        world.sync()
+    (case,) = [case for case in world.rows("conflicts") if case["state"] == "open"]
+    assert (case["stream"], case["local_id"]) == ("marks", row)
+    assert world.remote.records(Stream.MARKS)[other]["value"] == "2"
+    assert sorted(mark["value"] for mark in world.rows("marks")) == (["3", "3", "5"] if ours_stays else ["3", "5"])
+    assert world.rows("attempts") == [] or {one["state"] for one in world.rows("attempts")} == {"answered"}
+
+
 def test_a_thousand_lost_answers_double_nothing(world: World) -> None:
     """1,000 writes committed with the answer lost: 0 duplicates, 0 lost."""
     seeded(world)
