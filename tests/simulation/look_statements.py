@@ -18,7 +18,8 @@ from tests.browser.site import Site
 from tests.simulation.databases import Databases
 from tests.simulation.door_statements import a_site
 
-# Their forms stand on the door, on the answer to another form, or on a hold that one of two people has released.
+# Their forms stand on the door, on the answer to another form, on a hold that one of two people has released, on a
+# pupil who has left and the acts about such, and beside channels of a setting: test_erase_page and test_contacts_page.
 ON_ANSWERS = {
     "/login",
     "/login/code",
@@ -27,6 +28,10 @@ ON_ANSWERS = {
     "/s/{school}/movements/arrival/form",
     "/s/{school}/import-apply",
     "/s/{school}/holds/{hold_id}/undo",
+    "/s/{school}/subjects/{student_id}/erase",
+    "/s/{school}/erasures/scrub",
+    "/s/{school}/erasures/{erasure_id}/lift",
+    "/s/{school}/contacts-tried",
 }
 NO_SUCH_JOB = "/resync/wait"  # a page that exists only while a plan is being made
 
