@@ -19,7 +19,7 @@ from tests.simulation.databases import Databases
 from tests.simulation.door_statements import a_site
 
 # Their forms stand on the door, on the answer to another form, on a hold that one of two people has released, on a
-# pupil who has left and the acts about such, and beside channels of a setting: test_erase_page and test_contacts_page.
+# pupil who has left and on the acts, and beside channels of a setting: test_erase_page, test_contacts_page.
 ON_ANSWERS = {
     "/login",
     "/login/code",
