@@ -5,6 +5,7 @@ from __future__ import annotations
 from sync_service.domain.errors import SyncError
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.plans import ItemResult, Plan, PlanItem, PlanKind, Scope, Target, Why
+from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine.resync import make_plan
 from sync_service.engine.resync_apply import apply_plan
@@ -67,6 +68,7 @@ class _Acceptance:
         self.history = history
         self.plan_id = plan_id
         self.before = {item.position: item for item in self._plan().items}
+        self.agreed = {item.position: self._base(item) for item in self.before.values()}
 
     def write_down(self) -> None:
         plan = self._plan()
@@ -78,15 +80,15 @@ class _Acceptance:
 
     def _note(self, item: PlanItem, local_id: LocalId, remote_id: RemoteId) -> None:
         ledger = self.history.ledger
-        with self.history.world.db.read(self.history.world.school.school_id) as uow:
-            link = uow.links.by_local(item.stream, [local_id]).get(local_id)
-        known = link.base.local if link else {}
+        known, former = self._base(item), self.agreed[item.position]
         for change in item.changes:
             if change.why is not Why.DECISION:
                 continue
-            # What drifted before it left has been decided all the same: the base says so.
+            # What drifted before it left has been decided all the same when the base says so, and did not before.
             drifted = item.outcome is ItemResult.DRIFTED and change.target is Target.GIS
-            if item.outcome not in DONE and not (drifted and known.get(change.field) == change.gis):
+            moved = change.field in known and known[change.field] == change.gis
+            moved = moved and (change.field not in former or former[change.field] != change.gis)
+            if item.outcome not in DONE and not (drifted and moved):
                 continue
             if change.target is Target.SCHOOL:
                 values, before = {change.field: change.gis}, {change.field: change.school}
@@ -94,6 +96,14 @@ class _Acceptance:
             elif change.target is Target.GIS:
                 values, before = {change.field: change.school}, {change.field: change.gis}
                 ledger.change(GIS, item.stream, remote_id, values, before)
+
+    def _base(self, item: PlanItem) -> Values:
+        """What is agreed about the item's record, as the school holds it."""
+        if not item.local_id:
+            return {}
+        with self.history.world.db.read(self.history.world.school.school_id) as uow:
+            link = uow.links.by_local(item.stream, [item.local_id]).get(item.local_id)
+        return link.base.local if link else {}
 
     def _plan(self) -> Plan:
         with self.history.world.db.read(self.history.world.school.school_id) as uow:
