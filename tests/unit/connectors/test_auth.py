@@ -27,6 +27,17 @@ class Region:
         return Tokens(access=f"access-{number}", refresh=self.valid)
 
 
+class Failing(Store):
+    """Has no room until somebody mends it."""
+
+    broken = True
+
+    def save(self, tokens: Tokens, *, made_from: str) -> bool:
+        if self.broken:
+            raise OSError("disk full")
+        return super().save(tokens, made_from=made_from)
+
+
 def test_a_stored_access_token_is_used_without_asking() -> None:
     region = Region()
     session = TokenSession(Store(), region.refresh)
@@ -44,14 +55,6 @@ def test_the_first_refresh_token_of_a_person_is_exchanged() -> None:
 def test_the_new_pair_is_stored_before_it_is_used() -> None:
     """If storing fails the pair is kept and stored at the next call; the region is not asked again."""
     region = Region()
-
-    class Failing(Store):
-        broken = True
-
-        def save(self, tokens: Tokens, *, made_from: str) -> bool:
-            if self.broken:
-                raise OSError("disk full")
-            return super().save(tokens, made_from=made_from)
 
     store = Failing()
     session = TokenSession(store, region.refresh)
@@ -167,14 +170,6 @@ def test_who_comes_late_goes_on_with_what_a_person_has_entered() -> None:
 def test_who_comes_late_uses_the_pair_another_process_has_stored() -> None:
     """Also when the late pair could not be stored at first."""
     region = Region()
-
-    class Failing(Store):
-        broken = True
-
-        def save(self, tokens: Tokens, *, made_from: str) -> bool:
-            if self.broken:
-                raise OSError("disk full")
-            return super().save(tokens, made_from=made_from)
 
     store = Failing()
     session = TokenSession(store, region.refresh)
