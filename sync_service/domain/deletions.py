@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sync_service.domain.actions import DELETION, DELETION_FIELD, Actions, Incoming, audit_item, touch
+from sync_service.domain.actions import (
+    DELETION,
+    DELETION_FIELD,
+    Actions,
+    Incoming,
+    audit_item,
+    close_conflict,
+    touch,
+)
 from sync_service.domain.audit import Act
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, FieldClash, reopened, stamp_of
 from sync_service.domain.links import (
@@ -55,6 +63,15 @@ def close_link(
     actions.audit.append(
         audit_item(actions.stream, Act.DELETE, link.local_id, link.remote_id, row, EMPTY, before=before)
     )
+
+
+def plan_gone(actions: Actions, link: Link, record: RemoteRecord, conflict: Conflict | None) -> None:
+    """The region tells of the end of a record whose row is gone here: there is nothing left to ask about."""
+    if conflict is not None:
+        close_conflict(actions, conflict)
+    close_link(actions, link, ClosedBy.BOTH, record)
+    actions.unpark.add(record.remote_id)
+    actions.settle(record.remote_id, Outcome.APPLIED)
 
 
 def plan_deleted_here(

@@ -10,13 +10,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sync_service.domain.actions import Actions, Create, Incoming, close_conflict, touch
+from sync_service.domain.actions import Actions, Create, Incoming, touch
 from sync_service.domain.conflicts import Conflict, ConflictKind
-from sync_service.domain.deletions import ask_about_deletion, close_link
+from sync_service.domain.deletions import ask_about_deletion, plan_gone
 from sync_service.domain.inbox import Parked
 from sync_service.domain.linked import form_link, plan_seen
 from sync_service.domain.links import (
-    ClosedBy,
     Link,
     LinkId,
     LocalId,
@@ -82,11 +81,13 @@ def plan_page(page: PullPage) -> Actions:
             _plan_tombstone(actions, page, item, link)
         elif link is None:
             _plan_unlinked(actions, page, item, rows)
-        elif item.missing:
+        elif item.missing and link.local_id in page.rows:
             _wait_for_parent(actions, item)
         else:
             conflict = page.conflicts.get(link.link_id)
             row = page.rows.get(link.local_id)
+            if item.missing:
+                item = _of_no_parent(page.spec, item, link)
             actions.settle(remote_id, plan_seen(actions, page.policy, link, row, item, conflict))
             actions.unpark.add(remote_id)
     return actions
@@ -122,6 +123,13 @@ def is_older(record: RemoteRecord, link: Link) -> bool:
         and link.change_version is not None
         and record.change_version < link.change_version
     )
+
+
+def _of_no_parent(spec: StreamSpec, item: Incoming, link: Link) -> Incoming:
+    """A record whose row is gone here does not wait for a parent: nothing is to be entered, and what the region has
+    changed in it is a question. It stands where it stood."""
+    lost = [n for n in spec.references if item.record.values.get(n) is not None and item.values.get(n) is None]
+    return Incoming(item.record, item.values | {name: link.base.remote.get(name) for name in lost})
 
 
 def _wait_for_parent(actions: Actions, item: Incoming) -> None:
@@ -203,10 +211,7 @@ def _plan_tombstone(actions: Actions, page: PullPage, item: Incoming, link: Link
     row = page.rows.get(link.local_id)
     conflict = page.conflicts.get(link.link_id)
     if row is None:
-        if conflict is not None:
-            close_conflict(actions, conflict)
-        close_link(actions, link, ClosedBy.BOTH, record)
-        actions.settle(record.remote_id, Outcome.APPLIED)
+        plan_gone(actions, link, record, conflict)
         return
     touch(actions, link, record)
     edited = merge(page.policy, link.base, row, link.base.remote).push

@@ -22,6 +22,7 @@ from sync_service.domain.streams import SPECS, Stream
 from sync_service.engine.decisions import Desk, journal
 from sync_service.engine.guarding import held_mark, parked_of
 from sync_service.engine.loading import canonical, parents_of
+from sync_service.engine.recalling import is_recalled, leave_there
 from sync_service.engine.stores import UnitOfWork
 
 DISCARDED = "discarded"  # reason of a parked record, code of an outbox entry
@@ -51,10 +52,14 @@ def discard_push(desk: Desk, uow: UnitOfWork, case: Hold, items: Sequence[HoldIt
 
 
 def _bring_back(desk: Desk, uow: UnitOfWork, case: Hold, entries: dict[LocalId, Entry]) -> None:
-    """Rows deleted here come back under their own ids with what was agreed; the region never hears of it."""
+    """Rows deleted here come back under their own ids with what was agreed; the region never hears of it. What was
+    recalled from another pupil's record stays with that pupil."""
     links = uow.links.by_local(case.stream, entries)
     present = uow.staging.rows(case.stream, entries)
-    lost = {i: link.base.local for i, link in links.items() if i not in present}
+    elsewhere = [link for i, link in links.items() if i not in present and is_recalled(link)]
+    if elsewhere:
+        leave_there(desk, uow, case.stream, elsewhere, f"hold:{case.hold_id}")
+    lost = {i: link.base.local for i, link in links.items() if i not in present and not is_recalled(link)}
     for name, parent in SPECS[case.stream].references.items():
         wanted = {LocalId(int(values[name] or 0)) for values in lost.values() if values.get(name) is not None}
         if wanted and len(uow.staging.rows(parent, wanted)) < len(wanted):

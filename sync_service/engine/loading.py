@@ -75,6 +75,9 @@ def load_page(
     entries = uow.outbox.by_client_ref(stream, refs) if refs else {}
     in_flight = frozenset(ref for ref, e in entries.items() if e.state in (EntryState.LEASED, EntryState.UNKNOWN))
     sent = {ref: entry.local_id for ref, entry in entries.items() if ref not in in_flight}
+    # A row may have been linked to another record while nobody knew whether its own had arrived: that one is news.
+    linked = uow.links.by_local(stream, sent.values()) if sent else {}
+    sent = {ref: local_id for ref, local_id in sent.items() if local_id not in linked}
     closed: Mapping[RemoteId, Link] = {}
     rows: dict[LocalId, Values] = {}
     if unlinked:

@@ -27,7 +27,8 @@ from sync_service.engine.departing import load_push
 from sync_service.engine.guarding_push import deletions_may_leave, hold_back, seeding_done
 from sync_service.engine.ports import Op, WriteItem, WriteStatus
 from sync_service.engine.readback import read_back
-from sync_service.engine.settle import back_off, settle
+from sync_service.engine.settle import settle
+from sync_service.engine.settlement import back_off
 from sync_service.engine.stores import UnitOfWork
 
 # The connector itself minds when the region may be asked again; the entries are due whenever it may.

@@ -16,6 +16,7 @@ from sync_service.domain.links import ClosedBy, Link, LinkChange, Snapshot
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from sync_service.engine.decisions import Desk, Resolution, journal
+from sync_service.engine.recalling import is_recalled, leave_there
 from sync_service.engine.stores import UnitOfWork
 
 
@@ -53,6 +54,9 @@ def resolve_deletion(
             uow.outbox.enqueue(conflict.stream, {link.local_id: (DELETION,)})
             move_base(uow, link, Snapshot(link.base.local | seen, link.base.remote | seen))
             moved, pushed = seen, (DELETION,)
+        case ConflictKind.DELETED_IN_SCHOOL, _ if is_recalled(link):
+            # It stands under another pupil than the row that it was sent from.
+            leave_there(desk, uow, conflict.stream, [link], f"conflict:{conflict.conflict_id}")
         case ConflictKind.DELETED_IN_SCHOOL, _:
             # Under its own id: marks and movements of a pupil refer to it.
             moved = {**link.base.remote, **seen}

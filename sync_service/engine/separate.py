@@ -22,7 +22,7 @@ from sync_service.domain.capturing import last_seen
 from sync_service.domain.conflicts import ConflictState
 from sync_service.domain.errors import DecisionError
 from sync_service.domain.inbox import Parked
-from sync_service.domain.links import ClosedBy, Link, LinkChange, LocalId, RemoteId
+from sync_service.domain.links import Link, LinkId, LocalId, RemoteId
 from sync_service.domain.matches import Candidate, MatchCase, MatchState
 from sync_service.domain.matching import pair_digest
 from sync_service.domain.outbox import EntryState
@@ -33,6 +33,7 @@ from sync_service.engine.decisions import Desk, journal
 from sync_service.engine.departing import parent_remote_ids
 from sync_service.engine.discarding import DISCARDED
 from sync_service.engine.loading import canonical
+from sync_service.engine.recalling import as_agreed, closed, recalled
 from sync_service.engine.stores import UnitOfWork
 
 BORN_THERE = frozenset({"new", "returned"})  # evidence of links whose row was made from the regional record
@@ -41,11 +42,13 @@ SENT = frozenset({"ack", "client_ref", "undo"})  # a duplicate was there before 
 
 @dataclass(slots=True, kw_only=True)
 class _Children:
-    """Linked records of one stream that belong to the pair, and today's rows of them."""
+    """Records of one stream that belong to the pair: today's rows, the links of those that have one, and the links
+    of rows that were deleted here while the region still has the record."""
 
     stream: Stream
-    links: dict[LocalId, Link]
     rows: Mapping[LocalId, Values]
+    links: dict[LocalId, Link]
+    rowless: list[Link]
     born_there: list[LocalId] = field(default_factory=list)
     matched: list[LocalId] = field(default_factory=list)
     sent: list[LocalId] = field(default_factory=list)
@@ -77,10 +80,11 @@ def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> 
     if conflict is not None:
         uow.conflicts.save([replace(conflict, state=ConflictState.CONVERGED)])  # there is nothing to compare any more
     row = _as_before(desk, uow, stream, link)
-    uow.links.update([_closed(link)])
+    uow.links.update([closed(link)])
     uow.inbox.park([Parked(record=record, reason="inventory")])
     for found in children:
-        _recall(desk, uow, found, f"unlink:{stream.value}:{local_id}")
+        uow.links.move([recalled(one, stream, link.link_id) for one in found.rowless])
+        _recall(desk, uow, found, stream, link.link_id, f"unlink:{stream.value}:{local_id}")
         ours = [*found.matched, *found.sent]
         uow.outbox.enqueue(found.stream, dict.fromkeys(ours, tuple(desk.policies[found.stream].groups)))
     uow.matches.save(
@@ -116,8 +120,12 @@ def _children(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) ->
         for name in fields:
             rows.update(uow.staging.where(child, name, [local_id]))
         links = uow.links.by_local(child, rows) if rows else {}
-        if links:
-            found.append(_Children(stream=child, links=links, rows=canonical(desk.normalise, child, rows)))
+        rowless = [
+            link for link in uow.links.rowless(child) if any(link.base.local.get(name) == local_id for name in fields)
+        ]
+        if rows or rowless:
+            readable = canonical(desk.normalise, child, rows)
+            found.append(_Children(stream=child, rows=readable, links=links, rowless=rowless))
     return found
 
 
@@ -126,19 +134,26 @@ def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) ->
     reasons: Counter[tuple[str, str]] = Counter()
     for found in children:
         fields = desk.policies[found.stream].by_field
-        entries = uow.outbox.by_local(found.stream, found.links)
-        cases = uow.conflicts.open_for([link.link_id for link in found.links.values()])
+        every = [*found.links.values(), *found.rowless]
+        entries = uow.outbox.by_local(found.stream, [*found.rows, *(link.local_id for link in found.rowless)])
+        cases = uow.conflicts.open_for([link.link_id for link in every])
         ids = [link.remote_id for link in found.links.values()]
         parked = {one.record.remote_id: one for one in uow.inbox.parked(found.stream, remote_ids=ids)}
         found.news = {remote_id: one.record for remote_id, one in parked.items()}
+        going = {i for i, entry in entries.items() if entry.state in (EntryState.LEASED, EntryState.UNKNOWN)}
+        # Also what has no link yet: the region may hold it by now, under the record the card is taken from.
+        if going:
+            reasons["сейчас отправляются", found.stream] += len(going)
+        if asked := [link for link in found.rowless if link.link_id in cases]:
+            reasons["ждут решения (conflicts list)", found.stream] += len(asked)
         for local_id, link in found.links.items():
-            row, entry = found.rows[local_id], entries.get(local_id)
+            row = found.rows[local_id]
             edited = any(row.get(name) != link.base.local.get(name) for name in fields)
             aside = parked.get(link.remote_id)
             kept = aside is not None and aside.reason == DISCARDED  # a person knows of the change, and left it there
-            if entry is not None and entry.state in (EntryState.LEASED, EntryState.UNKNOWN):
-                reasons["сейчас отправляются", found.stream] += 1
-            elif link.link_id in cases:
+            if local_id in going:
+                continue
+            if link.link_id in cases:
                 reasons["ждут решения (conflicts list)", found.stream] += 1
             elif aside is not None and not kept and (aside.reason == "held" or aside.record.deleted):
                 reasons["изменены или удалены в ГИС и ждут решения (holds list)", found.stream] += 1
@@ -159,17 +174,19 @@ def _check(desk: Desk, uow: UnitOfWork, children: list[_Children], what: str) ->
 
 def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, cause: str) -> None:
     """Regional records wait for their own pupil; rows that came from them are gone."""
+    if not found.links:
+        return
     spec = SPECS[found.stream]
     given_back = found.given_back()
     parents = parent_remote_ids(uow, spec, [link.base.remote for link in given_back.values()])
     records = [
         found.news.get(link.remote_id)
-        or _record(found.stream, link, to_remote_references(spec, link.base.remote, parents))
+        or as_agreed(found.stream, link, to_remote_references(spec, link.base.remote, parents))
         for link in given_back.values()
     ]
     uow.inbox.remove(found.stream, [record.remote_id for record in records if record.deleted])
     uow.inbox.park([Parked(record=r, reason="parent", waits_for=waits_for) for r in records if not r.deleted])
-    uow.links.update([_closed(link) for link in given_back.values()])
+    uow.links.update([closed(link) for link in given_back.values()])
     entries = uow.outbox.by_local(found.stream, found.born_there)
     uow.outbox.remove([entry.entry_id for entry in entries.values()])
     uow.staging.delete(found.stream, found.born_there)
@@ -188,16 +205,16 @@ def _send_back(desk: Desk, uow: UnitOfWork, found: _Children, waits_for: str, ca
     journal(uow, desk, Act.MATCH, cause, stream=found.stream, items=items, note="separated")
 
 
-def _recall(desk: Desk, uow: UnitOfWork, found: _Children, cause: str) -> None:
+def _recall(desk: Desk, uow: UnitOfWork, found: _Children, parent: Stream, parent_link: LinkId, cause: str) -> None:
     """Records sent from rows of the card are deleted in the region. Their links go over to an id without a row:
     to the engine they are records that were deleted here, while the rows begin anew. The journal tells their base
-    under that id, for a discarded deletion brings the row back there."""
+    under that id, for a question about the deletion may bring the row back there."""
     if not found.sent:
         return
     copies = uow.staging.insert(found.stream, _raw(uow, found))
     uow.staging.delete(found.stream, copies)
     moved = [(found.links[local_id], copy) for local_id, copy in zip(found.sent, copies, strict=True)]
-    uow.links.move({link.link_id: copy for link, copy in moved})
+    uow.links.move([recalled(replace(link, local_id=copy), parent, parent_link) for link, copy in moved])
     items = tuple(
         audit_item(found.stream, Act.LINK, copy, link.remote_id, link.base.local, link.base) for link, copy in moved
     )
@@ -210,19 +227,3 @@ def _recall(desk: Desk, uow: UnitOfWork, found: _Children, cause: str) -> None:
 def _raw(uow: UnitOfWork, found: _Children) -> list[Values]:
     rows = uow.staging.rows(found.stream, found.sent)
     return [rows[local_id] for local_id in found.sent]
-
-
-def _record(stream: Stream, link: Link, values: Values) -> RemoteRecord:
-    return RemoteRecord(
-        stream=stream,
-        remote_id=link.remote_id,
-        values=values,
-        version=link.version,
-        change_version=link.change_version,
-    )
-
-
-def _closed(link: Link) -> LinkChange:
-    return LinkChange(
-        link_id=link.link_id, version=link.version, change_version=link.change_version, closed_by=ClosedBy.DECISION
-    )

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 
 from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
 from sync_service.domain.actions import localise
-from sync_service.domain.conflicts import Conflict, standing
-from sync_service.domain.inbox import QuarantineItem
+from sync_service.domain.conflicts import Conflict
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched
 from sync_service.domain.matching_students import contradictions
-from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry, EntryState
+from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry
 from sync_service.domain.planning import plan_page
 from sync_service.domain.records import Scalar, Values
 from sync_service.domain.releases import ReleaseState
@@ -31,33 +29,11 @@ from sync_service.engine.departing import parent_remote_ids, undone_deletions
 from sync_service.engine.guarding_push import count_sent
 from sync_service.engine.loading import canonical, load_page, parents_of
 from sync_service.engine.ports import WriteResult, WriteStatus
+from sync_service.engine.settlement import Settlement
 from sync_service.engine.stores import UnitOfWork
 
-MOST_STALE_TRIES = 5
 UNKNOWN_REFERENCE = "unknown_reference"
 _REFUSED = (WriteStatus.DUPLICATE, WriteStatus.INVALID, WriteStatus.NOT_RELEASED)
-LONGEST_BACK_OFF = timedelta(hours=1)
-
-
-def back_off(tries: int) -> timedelta:
-    """30 s, doubled with every try, at most an hour."""
-    return min(timedelta(seconds=30 * 2 ** min(max(tries - 1, 0), 12)), LONGEST_BACK_OFF)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Settlement:
-    acks: list[Acknowledged] = field(default_factory=list)
-    changed: list[Entry] = field(default_factory=list)
-    removed: list[int] = field(default_factory=list)
-    quarantine: list[QuarantineItem] = field(default_factory=list)
-    reread: list[RemoteRecord] = field(default_factory=list)
-    ended: list[RemoteRecord] = field(default_factory=list)  # what we created and somebody has deleted since
-    matches: dict[RemoteId, Match] = field(default_factory=dict)
-    not_released: list[LocalId] = field(default_factory=list)
-    crowded: list[AttemptItem] = field(default_factory=list)  # marks whose place in the cell is another mark's
-    standing: list[Conflict] = field(default_factory=list)  # decisions whose undoing the region refuses
-    acked: int = 0
-    rejected: int = 0
 
 
 def settle(
@@ -78,24 +54,16 @@ def settle(
     with cycle.write() as uow:
         created = [item.local_id for item in attempt.items if item.op == "create"]
         undone = undone_deletions(uow, stream, created)
-        settlement = _judge(uow, cycle, attempt, results, fresh, undone, direct=direct)
+        links = uow.links.by_local(stream, [item.local_id for item in attempt.items])
+        settlement = _judge(uow, cycle, attempt, results, fresh, links, undone, direct=direct)
         uow.outbox.save(settlement.changed)
         uow.outbox.remove(settlement.removed)
         uow.quarantine.put(cycle.marked(settlement.quarantine))
         uow.conflicts.save(settlement.standing)
         count_sent(cycle, uow, stream, [ack.item for ack in settlement.acks])
-        near_misses = _apply_acks(cycle, uow, stream, settlement.acks, undone)
-        reread = [*(settlement.reread if news else ()), *settlement.ended]
-        if reread:
-            page = load_page(
-                uow,
-                cycle.policies,
-                stream,
-                reread,
-                normalise=cycle.normalise,
-                matches=settlement.matches,
-            )
-            apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
+        near_misses = _apply_acks(cycle, uow, stream, settlement.acks, links, undone)
+        _plan(cycle, uow, stream, [*(settlement.reread if news else ()), *settlement.ended], settlement.matches)
+        _plan(cycle, uow, stream, settlement.strangers if news else [], None)
         if settlement.crowded and news:
             _move_up(uow, settlement.crowded)
         if settlement.not_released:
@@ -112,89 +80,124 @@ def settle(
     counts.add("rejected", settlement.rejected)
 
 
+def _plan(
+    cycle: Cycle,
+    uow: UnitOfWork,
+    stream: Stream,
+    records: Sequence[RemoteRecord],
+    matches: Mapping[RemoteId, Match] | None,
+) -> None:
+    if records:
+        page = load_page(uow, cycle.policies, stream, records, normalise=cycle.normalise, matches=matches)
+        apply(uow, plan_page(page), actor=cycle.actor, cause=cycle.report.run_id)
+
+
 def _judge(
     uow: UnitOfWork,
     cycle: Cycle,
     attempt: Attempt,
     results: Sequence[WriteResult],
     fresh: Mapping[RemoteId, RemoteRecord],
+    links: Mapping[LocalId, Link],
     undone: Mapping[LocalId, tuple[Link, Conflict]],
     *,
     direct: bool,
-) -> _Settlement:
-    found = uow.outbox.by_local(attempt.stream, [item.local_id for item in attempt.items])
-    linked = uow.links.by_remote(attempt.stream, list(fresh))
-    rows = canonical(cycle.normalise, attempt.stream, uow.staging.rows(attempt.stream, list(found)) if fresh else {})
-    settlement = _Settlement()
+) -> Settlement:
+    stream = attempt.stream
+    found = uow.outbox.by_local(stream, [item.local_id for item in attempt.items])
+    linked = uow.links.by_remote(stream, list(fresh))
+    rows = canonical(cycle.normalise, stream, uow.staging.rows(stream, list(found)) if fresh else {})
+    settlement = Settlement(stream=stream, now=cycle.clock.now())
     stored = [result.stored for result in results if result.stored is not None and not result.stored.deleted]
-    parents = parents_of(uow, SPECS[attempt.stream], stored)
-    created = [i.local_id for i, r in zip(attempt.items, results, strict=True) if i.op == "create" and r.remote_id]
-    others = uow.links.by_local(attempt.stream, created) if created else {}
+    parents = parents_of(uow, SPECS[stream], stored)
     orphans = [i.values for i, r in zip(attempt.items, results, strict=True) if r.code == UNKNOWN_REFERENCE]
-    refused = parent_remote_ids(uow, SPECS[attempt.stream], orphans) if orphans else {}
+    refused = parent_remote_ids(uow, SPECS[stream], orphans) if orphans else {}
     for item, result in zip(attempt.items, results, strict=True):
         entry = found.get(item.local_id)
+        link = links.get(item.local_id)
+        remote_id = result.remote_id or item.remote_id
+        record = None if remote_id is None else fresh.get(remote_id)
         if item.local_id in undone and result.status in _REFUSED:
-            _undoing_refused(settlement, attempt.stream, item, entry, result, undone[item.local_id][1])
+            settlement.undoing_refused(item, entry, result, undone[item.local_id][1])
+            continue
+        done = result.status is WriteStatus.DONE
+        if item.op == "create" and link is not None and not (done and link.remote_id == result.remote_id):
+            _linked_meanwhile(settlement, entry, result, record)
             continue
         match result.status:
-            case WriteStatus.DONE if item.local_id in others and others[item.local_id].remote_id != result.remote_id:
-                # The row has been linked to another record while nobody knew of this one: it is the region's own now.
-                if result.stored is not None:
-                    settlement.reread.append(result.stored)
-                settlement.acked += 1
-                _finish(settlement, entry)
             case WriteStatus.DONE:
                 if result.stored is not None and result.stored.deleted:
                     settlement.ended.append(result.stored)
                     result = replace(result, stored=None)
-                settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
-                settlement.acked += 1
-                _finish(settlement, entry)
+                settlement.acknowledge(_acknowledged(stream, item, result, parents, direct=direct), entry)
+            case WriteStatus.NOT_FOUND if record is None and item.op == "delete":
+                settlement.acknowledge(_acknowledged(stream, item, result, parents, direct=direct), entry)
             case WriteStatus.STALE | WriteStatus.NOT_FOUND | WriteStatus.DUPLICATE:
-                remote_id = result.remote_id or item.remote_id
-                record = None if remote_id is None else fresh.get(remote_id)
-                taken = record is not None and record.remote_id in linked and item.remote_id != record.remote_id
-                if record is None and item.op == "delete" and result.status is WriteStatus.NOT_FOUND:
-                    settlement.acks.append(_acknowledged(attempt.stream, item, result, parents, direct=direct))
-                    settlement.acked += 1
-                    _finish(settlement, entry)
-                    continue
-                other = item.remote_id is not None and remote_id != item.remote_id
-                if record is not None and other and not taken:
-                    settlement.reread.append(record)  # somebody else's record: it is news, not an answer
-                    taken = True
-                if taken and attempt.stream is Stream.MARKS:
-                    settlement.crowded.append(item)
-                    _try_again(settlement, cycle, entry)
-                    continue
-                if record is None or taken:
-                    _reject(settlement, attempt.stream, item, entry, result)
-                    continue
-                settlement.reread.append(record)
-                if result.status is WriteStatus.DUPLICATE:
-                    match = _same(attempt.stream, item, record, rows.get(item.local_id, item.values))
-                    settlement.matches[record.remote_id] = match
-                    if isinstance(match, Ambiguous):
-                        _wait(settlement, entry, WaitingFor.DECISION, f"releases:{item.local_id}")
-                        continue
-                if result.status is WriteStatus.NOT_FOUND:
-                    _retry(settlement, cycle, entry)
-                else:
-                    _try_again(settlement, cycle, entry)
+                row = rows.get(item.local_id, item.values)
+                _read_instead(settlement, item, entry, result, record, row, taken=remote_id in linked)
             case WriteStatus.NOT_DONE:
-                _try_again(settlement, cycle, entry)
+                settlement.try_again(entry)
             case WriteStatus.NOT_RELEASED:
                 settlement.not_released.append(item.local_id)
-                _wait(settlement, entry, WaitingFor.RELEASE, f"releases:{item.local_id}")
+                settlement.wait(entry, WaitingFor.RELEASE, f"releases:{item.local_id}")
             case WriteStatus.WINDOW_CLOSED:
-                _wait_for_journal(settlement, cycle, entry)
+                settlement.wait_for_journal(entry)
             case WriteStatus.INVALID:
-                parent = _refused_parent(attempt.stream, item, result, refused)
-                _reject(settlement, attempt.stream, item, entry, result, parent)
+                settlement.reject(item, entry, result, _refused_parent(stream, item, result, refused))
             case WriteStatus.FAILED:
-                _retry(settlement, cycle, entry)
+                settlement.retry(entry)
     return settlement
+
+
+def _linked_meanwhile(
+    settlement: Settlement, entry: Entry | None, result: WriteResult, record: RemoteRecord | None
+) -> None:
+    """The row of a create has been linked while the answer was on its way: what the region made of the create is a
+    record of its own now, and what is left to say about the row travels as an update."""
+    known = result.stored or record
+    if known is not None:
+        settlement.strangers.append(known)
+    if result.status is WriteStatus.DONE:
+        settlement.done(entry)
+    else:
+        settlement.finish(entry)
+
+
+def _read_instead(
+    settlement: Settlement,
+    item: AttemptItem,
+    entry: Entry | None,
+    result: WriteResult,
+    record: RemoteRecord | None,
+    row: Values,
+    *,
+    taken: bool,
+) -> None:
+    """The region has another version, none, or such a record already: what it has is planned, then the entry is due
+    again. ``taken``: the record belongs to a row of ours."""
+    taken = record is not None and taken and item.remote_id != record.remote_id
+    other = record is not None and item.remote_id is not None and record.remote_id != item.remote_id
+    if record is not None and other and not taken:
+        settlement.strangers.append(record)
+        taken = True
+    if taken and settlement.stream is Stream.MARKS:
+        settlement.crowded.append(item)
+        settlement.try_again(entry)
+        return
+    if record is None or taken:
+        settlement.reject(item, entry, result)
+        return
+    settlement.reread.append(record)
+    if result.status is WriteStatus.DUPLICATE:
+        match = _same(settlement.stream, item, record, row)
+        settlement.matches[record.remote_id] = match
+        if isinstance(match, Ambiguous):
+            settlement.wait(entry, WaitingFor.DECISION, f"releases:{item.local_id}")
+            return
+    if result.status is WriteStatus.NOT_FOUND:
+        settlement.retry(entry)
+    else:
+        settlement.try_again(entry)
 
 
 def _refused_parent(
@@ -249,119 +252,19 @@ def _acknowledged(
     )
 
 
-def _finish(settlement: _Settlement, entry: Entry | None) -> None:
-    """A record that changed while it was under way is due again."""
-    if entry is None:
-        return
-    if entry.dirty_again:
-        settlement.changed.append(
-            replace(entry, state=EntryState.PENDING, dirty_again=False, tries=0, code=None, not_before=None)
-        )
-    else:
-        settlement.removed.append(entry.entry_id)
-
-
-def _try_again(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
-    if entry is None:
-        return
-    if entry.tries >= MOST_STALE_TRIES:
-        _retry(settlement, cycle, entry)
-    else:
-        settlement.changed.append(replace(entry, state=EntryState.PENDING, dirty_again=False))
-
-
-def _retry(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
-    if entry is not None:
-        later = cycle.clock.now() + back_off(entry.tries)
-        settlement.changed.append(replace(entry, state=EntryState.RETRY, not_before=later))
-
-
-def _wait(settlement: _Settlement, entry: Entry | None, reason: WaitingFor, key: str) -> None:
-    if entry is not None:
-        settlement.changed.append(replace(entry, state=EntryState.WAITING, waiting=reason, waits_for=key))
-
-
-def _wait_for_journal(settlement: _Settlement, cycle: Cycle, entry: Entry | None) -> None:
-    """By our day the journal is open, by the region's it is not: its clock may be minutes behind at midnight, ours
-    a day ahead. So the entry asks again: in an hour, then once a day, until our own rules hold it back."""
-    _wait(settlement, entry, WaitingFor.PERMIT, "classes")
-    if entry is not None:
-        again = timedelta(hours=1) if entry.tries <= 1 else timedelta(days=1)
-        settlement.changed[-1] = replace(settlement.changed[-1], not_before=cycle.clock.now() + again)
-
-
-def _reject(
-    settlement: _Settlement,
-    stream: Stream,
-    item: AttemptItem,
-    entry: Entry | None,
-    result: WriteResult,
-    waits_for: str | None = None,
-) -> None:
-    code = result.code or result.status.value
-    settlement.quarantine.append(
-        QuarantineItem(
-            stream=stream,
-            direction="push",
-            code=code,
-            signature=f"{stream.value}:{code}:{result.detail}",
-            reason=(
-                f"ГИС не приняла запись ({code}{': ' + result.detail if result.detail else ''}). "
-                "Исправьте запись в базе школы: она будет отправлена снова."
-            ),
-            local_id=item.local_id,
-            remote_id=item.remote_id,
-            waits_for=waits_for,
-        )
-    )
-    settlement.rejected += 1
-    if entry is not None:
-        settlement.changed.append(replace(entry, state=EntryState.REJECTED, code=code, dirty_again=False))
-        if entry.dirty_again:
-            settlement.changed[-1] = replace(settlement.changed[-1], state=EntryState.PENDING)
-
-
-def _undoing_refused(
-    settlement: _Settlement,
-    stream: Stream,
-    item: AttemptItem,
-    entry: Entry | None,
-    result: WriteResult,
-    undone: Conflict,
-) -> None:
-    """What a decision deleted cannot be made anew (the region has such a record again): the decision stands."""
-    code = result.code or result.status.value
-    settlement.quarantine.append(
-        QuarantineItem(
-            stream=stream,
-            direction="push",
-            code="undo_refused",
-            signature=f"{stream.value}:undo_refused:{code}",
-            reason=(
-                f"Отмена решения об удалении: ГИС не приняла запись ({code}). Решение осталось в силе. Если запись "
-                "нужна, внесите её в ГИС или в базу школы."
-            ),
-            local_id=item.local_id,
-        )
-    )
-    settlement.rejected += 1
-    settlement.standing.append(standing(undone))
-    if entry is not None:
-        settlement.removed.append(entry.entry_id)
-
-
 def _apply_acks(
     cycle: Cycle,
     uow: UnitOfWork,
     stream: Stream,
     acks: Sequence[Acknowledged],
+    known: Mapping[LocalId, Link],
     undone: Mapping[LocalId, tuple[Link, Conflict]],
 ) -> Mapping[str, int]:
     """Carry out the acknowledgements; returns field → records the region stored otherwise than sent."""
     if not acks:
         return {}
     ids = [ack.item.local_id for ack in acks]
-    links = uow.links.by_local(stream, ids)
+    links = {local_id: known[local_id] for local_id in ids if local_id in known}
     created = [ack.item.local_id for ack in acks if ack.item.op == "create" and ack.item.local_id not in links]
     former = uow.links.by_local(stream, created, closed=True) if created else {}
     page = AckPage(

@@ -143,9 +143,9 @@ def settle(history: History) -> None:
     """The faults stop and two clean cycles run; the third must write nothing on either side. What the guard holds in
     them is decided by people, and two clean cycles run from there."""
     machine.heal(history)
-    if history.unnoticed:
-        machine.compares_everything(history)
     for _ in range(ROUNDS):
+        if history.unnoticed:  # once more after decisions: a comparison leaves held records to their own path
+            machine.compares_everything(history)
         _clean_cycles(history)
         if not holds.undecided(history):
             break

@@ -292,7 +292,7 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
             continue  # each side keeps its own by the word of a person, which _disagreements has compared
         edits = {LOCAL: local.get(name), GIS: remote.get(name)}
         for side, edit in edits.items():
-            if edit is None or _same(history, policy, final[name], edit.value):
+            if edit is None or edit.blank or _same(history, policy, final[name], edit.value):
                 continue
             other = GIS if side == LOCAL else LOCAL
             seen = history.ledger.saw(other, thing.stream, thing.of(other) | former[other], name, edit)

@@ -17,11 +17,13 @@ LOCAL, GIS = "local", "gis"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """``step`` orders all edits of a history."""
+    """``step`` orders all edits of a history. ``blank``: a field was emptied of a record that had no counterpart just
+    then. When the two meet nobody can tell it from a field that never said anything, and it is filled."""
 
     step: int
     value: Any
     before: Any
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,22 @@ class Ledger:
         self.change(side, stream, record, {n: v for n, v in values.items() if v is not None}, {})
 
     def change(
-        self, side: str, stream: Stream, record: object, values: Mapping[str, Any], before: Mapping[str, Any]
+        self,
+        side: str,
+        stream: Stream,
+        record: object,
+        values: Mapping[str, Any],
+        before: Mapping[str, Any],
+        *,
+        alone: bool = False,
     ) -> None:
+        """``alone``: the record has no counterpart on the other side now."""
         self.steps += 1
         fields = self.edits.setdefault((side, stream, str(record)), {})
         for name, value in values.items():
             if name not in before or before[name] != value:
-                fields.setdefault(name, []).append(Edit(step=self.steps, value=value, before=before.get(name)))
+                edit = Edit(step=self.steps, value=value, before=before.get(name), blank=alone and value is None)
+                fields.setdefault(name, []).append(edit)
 
     def begin_anew(self, side: str, stream: Stream, record: object, copy: object, other: object) -> None:
         """``copy`` stands for what ``record`` was until now, the counterpart of ``other``; the edits up to here

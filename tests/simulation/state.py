@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from sqlalchemy import text
+
 from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunReport
@@ -58,6 +60,15 @@ class History:
     def stored(self, stream: Stream, values: Values) -> Values:
         return {name: self.rewritten(value) for name, value in values.items()}
 
+    def _alone(self, end: str, stream: Stream, record: object) -> bool:
+        """Whether no live link has this record at its end."""
+        with self.world.db.engine.connect() as connection:
+            found = connection.execute(
+                text(f"SELECT 1 FROM links WHERE stream = :stream AND {end} = :record AND state = 'live'"),
+                {"stream": stream.value, "record": record},
+            )
+            return found.first() is None
+
     def dies(self) -> None:
         """The process is gone, and started anew."""
         self.remote.process_dies()
@@ -79,7 +90,8 @@ class History:
         self.updated(stream, row, values)
 
     def updated(self, stream: Stream, row: dict[str, Any], values: dict[str, Any]) -> None:
-        self.ledger.change(LOCAL, stream, row["id"], values, normalise(stream, row))
+        alone = self._alone("local_id", stream, row["id"])
+        self.ledger.change(LOCAL, stream, row["id"], values, normalise(stream, row), alone=alone)
         self.say(f"school sets {values} of {stream.value} {row['id']}")
 
     def delete(self, stream: Stream, row: dict[str, Any]) -> None:
@@ -104,7 +116,7 @@ class History:
     def region_edit(self, stream: Stream, record: RemoteId, **values: Any) -> None:
         before = dict(self.world.remote.region.items[stream][record].values)
         self.world.remote.edit(stream, record, **values)
-        self.ledger.change(GIS, stream, record, values, before)
+        self.ledger.change(GIS, stream, record, values, before, alone=self._alone("remote_id", stream, record))
         self.say(f"region sets {values} of {record}")
 
     def region_delete(self, stream: Stream, record: RemoteId) -> None:

@@ -140,8 +140,12 @@ class LinkStore(Protocol):
 
     def update(self, changes: Sequence[LinkChange]) -> None: ...
 
-    def move(self, links: Mapping[LinkId, LocalId]) -> None:
-        """Let links belong to other rows."""
+    def rowless(self, stream: Stream) -> list[Link]:
+        """Live links whose row is not there any more; one statement, which looks at every link of the stream."""
+        ...
+
+    def move(self, links: Sequence[Link]) -> None:
+        """Write the row and the evidence of these links: they belong to other rows, or for another reason."""
         ...
 
     def count(self, stream: Stream) -> int:

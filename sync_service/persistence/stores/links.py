@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +50,11 @@ _LIVE_AFTER = (
 _ONE = "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.id = ? {lock}"
 _SOME = (
     "SELECT t.remote_id FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
-    " AND NOT t.remote_id {texts} ORDER BY t.local_id LIMIT ?"
+    " AND NOT t.remote_id {texts}"
+    " AND t.id NOT IN (SELECT c.link_id FROM conflicts AS c WHERE c.school_id = ? AND c.stream = ?"
+    " AND c.state IN ('open', 'undoing'))"
+    " AND t.remote_id NOT IN (SELECT i.remote_id FROM inbox AS i WHERE i.school_id = ? AND i.stream = ?)"
+    " ORDER BY t.local_id LIMIT ?"
 )
 _AGREEING = (
     "SELECT count(*) FROM links AS l WHERE l.school_id = ? AND l.stream = ? AND l.state = 'live'"
@@ -58,6 +62,10 @@ _AGREEING = (
     " AND c.state IN ('open', 'undoing'))"
     " AND l.local_id NOT IN (SELECT o.local_id FROM outbox AS o WHERE o.school_id = ? AND o.stream = ?)"
     " AND l.local_id NOT IN (SELECT j.local_id FROM changes AS j WHERE j.school_id = ? AND j.stream = ?)"
+)
+_ROWLESS = (
+    "SELECT {columns} FROM links AS t WHERE t.school_id = ? AND t.stream = ? AND t.state = 'live'"
+    " AND NOT EXISTS (SELECT 1 FROM {table} AS r WHERE r.id = t.local_id AND r.school_id = t.school_id) ORDER BY t.id"
 )
 _COUNT = "SELECT count(*) FROM links WHERE school_id = ? AND stream = ? AND state = 'live'"
 
@@ -178,8 +186,13 @@ class Links:
         self._tx.update(state.links, columns, plain)
         self._tx.update(state.links, (*columns, "base_local", "base_remote"), moved)
 
-    def move(self, links: Mapping[LinkId, LocalId]) -> None:
-        self._tx.update(state.links, ("local_id",), list(links.items()))
+    def rowless(self, stream: Stream) -> list[Link]:
+        rows = self._tx.query(_ROWLESS, self._tx.school, stream.value, columns=_COLUMNS, table=stream.value)
+        return [_link(row) for row in rows]
+
+    def move(self, links: Sequence[Link]) -> None:
+        values = [(link.link_id, link.local_id, link.evidence) for link in links]
+        self._tx.update(state.links, ("local_id", "evidence"), values)
 
     def count(self, stream: Stream) -> int:
         ((live,),) = self._tx.query(_COUNT, self._tx.school, stream.value)
@@ -199,5 +212,6 @@ class Links:
         return [(link_id, local_id, remote_id) for link_id, local_id, remote_id in rows]
 
     def some(self, stream: Stream, limit: int, *, besides: Iterable[RemoteId] = ()) -> list[RemoteId]:
-        rows = self._tx.query(_SOME, self._tx.school, stream.value, list(besides), limit)
+        scope = self._tx.school, stream.value
+        rows = self._tx.query(_SOME, *scope, list(besides), *scope, *scope, limit)
         return [RemoteId(remote_id) for (remote_id,) in rows]

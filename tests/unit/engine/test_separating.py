@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sync_service.domain.errors import DecisionError
+from sync_service.domain.conflicts import Choice, Side
+from sync_service.domain.errors import DecisionError, OutcomeUnknown, TransientError
 from sync_service.domain.guards import Limit, Limits
 from sync_service.domain.links import LocalId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_holds, decide_matches
+from sync_service.engine.resolve import resolve
 from tests.simulation.replay import journal_problems
 from tests.unit.engine.test_stale_decisions import a_mark, live_links
 from tests.unit.engine.world import PUPIL, World, furnish
@@ -75,22 +77,68 @@ def test_a_mark_sent_for_the_card_is_taken_back_from_the_other_pupil(world: Worl
     assert {(entry["local_id"], entry["waits_for"]) for entry in world.rows("outbox")} >= {(row, f"students:{card}")}
 
 
-def test_a_recalled_mark_whose_deletion_is_discarded_has_its_base_in_the_journal(world: World) -> None:
-    """The row comes back under the id its link went over to; the journal tells what was agreed about it."""
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_recalled_mark_whose_deletion_is_not_wanted_belongs_to_the_other_pupil(world: World, edited: bool) -> None:
+    """A discarded hold, or a decision for what the region has edited meanwhile: the record stays where it stands, and
+    comes here with the other pupil's own card; the card keeps the row that it was sent from."""
     case, card = confirmed(world)
     lesson = world.rows("lessons")[1]["id"]
-    world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    row = world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    for _ in range(2):
+        world.sync()
+    (sent,) = [i for i, mark in world.remote.records(Stream.MARKS).items() if mark["value"] == "4"]
+    world.limits = Limits(deletes=Limit(0, 0.0))
+    decide_matches.undo(world.desk(), case)
+    if edited:
+        world.remote.edit(Stream.MARKS, sent, comment="устно")
+    assert world.sync().status is (RunStatus.SUCCEEDED if edited else RunStatus.HELD)
+    if edited:
+        (question,) = [one for one in world.rows("conflicts") if one["state"] == "open"]
+        resolve(world.desk(), question["id"], [Choice(group="*", side=Side.GIS)])
+    else:
+        decide_holds.discard(world.desk(), world.rows("holds")[-1]["id"])
+    for _ in range(2):
+        assert world.sync().status is RunStatus.SUCCEEDED
+    (stranger,) = [one["id"] for one in world.rows("students") if one["id"] != card]
+    found = {mark["id"]: mark for mark in world.rows("marks")}
+    taken = found[{remote: local for local, remote in live_links(world, Stream.MARKS).items()}[sent]]
+    assert (taken["student_id"], taken["comment"]) == (stranger, "устно" if edited else None)
+    assert (found[row]["student_id"], found[row]["value"]) == (card, "4")
+    assert sent in world.remote.records(Stream.MARKS)
+    assert world.rows("inbox") == []
+    assert list(journal_problems(world)) == []
+
+
+def test_a_deletion_on_its_way_goes_with_the_pupil_it_was_about(world: World) -> None:
+    """A mark of the card was deleted here and the deletion is held when the card is separated: not wanted after all,
+    it comes back with the other pupil's card, not with this one."""
+    case, card = confirmed(world)
+    lesson = world.rows("lessons")[1]["id"]
+    row = world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
     for _ in range(2):
         world.sync()
     world.limits = Limits(deletes=Limit(0, 0.0))
-    decide_matches.undo(world.desk(), case)
+    world.delete("marks", row)
     assert world.sync().status is RunStatus.HELD
-    before = {mark["id"] for mark in world.rows("marks")}
+    decide_matches.undo(world.desk(), case)
     decide_holds.discard(world.desk(), world.rows("holds")[-1]["id"])
+    for _ in range(2):
+        assert world.sync().status is RunStatus.SUCCEEDED
+    assert [mark["student_id"] == card for mark in world.rows("marks") if mark["value"] == "4"] == [False]
+
+
+def test_nothing_is_separated_while_nobody_knows_what_has_arrived(world: World) -> None:
+    """The answer about a mark of the card was lost: it may stand under the other pupil by now."""
+    case, card = confirmed(world)
+    lesson = world.rows("lessons")[1]["id"]
+    world.insert("marks", student_id=card, lesson_id=lesson, value="4", weight=1, position=2)
+    world.remote.fail_next(OutcomeUnknown("lost"), after_commit=True)
+    world.remote.fail_next(TransientError("503"), call="find")
     world.sync()
-    (back,) = {mark["id"] for mark in world.rows("marks")} - before
-    assert back in live_links(world, Stream.MARKS)
-    assert list(journal_problems(world)) == []
+    with pytest.raises(DecisionError, match="сейчас отправляются"):
+        decide_matches.undo(world.desk(), case)
+    world.sync()
+    decide_matches.undo(world.desk(), case)
 
 
 def test_an_absence_the_region_had_entered_before_ours_is_not_taken_from_it(world: World) -> None:
