@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import structlog
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from sync_service.engine.ports import Clock
     from sync_service.runner.in_process import RunRequest
     from sync_service.web.server import PageServer
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 2.0
 STOP_SECONDS = 25.0  # of the 30 promised; the rest is for closing down
@@ -167,20 +170,23 @@ class Daemon:
         if not self._ours:
             raise AlreadyRunning("another daemon has taken over this database; this one ends")
         for code, duty in self._duties.items():
-            try:
-                changed = duty.look()
-                self._service.watch(duty.school)
-                self._service.tidy(duty.school)
-            except Exception as error:  # noqa: BLE001  # the other schools, and the next look, go on
-                self._log.warning("look_failed", school=code, error=type(error).__name__)
-                continue
-            if changed and self._scheduler.is_alive():
+            if self._done(code, duty.look) and self._scheduler.is_alive():
                 self._scheduler.modify_job(code, next_run_time=duty.agenda.next_start(datetime.now(UTC)))
+            self._done(code, partial(self._service.watch, duty.school))
+            self._done(code, partial(self._service.tidy, duty.school))
         if not self._scheduler.is_alive():
             self._log.error("scheduler_restarted")
             self._scheduler.shutdown(wait=False)
             self._scheduler = self._schedule()
             self._scheduler.start()
+
+    def _done(self, code: str, part: Callable[[], T]) -> T | None:
+        """What a part of the look says; None when it failed: the other parts, schools and the next look go on."""
+        try:
+            return part()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the daemon outlives it
+            self._log.warning("look_failed", school=code, error=type(error).__name__)
+            return None
 
     def _still_ours(self) -> bool:
         try:

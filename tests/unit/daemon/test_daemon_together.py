@@ -210,6 +210,36 @@ def test_a_mistake_in_a_look_stops_no_other_school(
     assert running.thread.is_alive()
 
 
+def test_what_the_look_has_noticed_outlives_a_mistake_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was set back: the scheduler thinks again although watching and tidying fail in the same look."""
+    clock = Watch()
+    monkeypatch.setattr(connections, "connect", Regions(clock).connect)
+    again: list[str] = []
+
+    class Told:
+        def is_alive(self) -> bool:
+            return True
+
+        def modify_job(self, job_id: str, **_: object) -> None:
+            again.append(job_id)
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with logged_in(Service.open(settings(tmp_path), create=True, clock=clock)) as service:
+        daemon = Daemon(service, Held(), stop=threading.Event())
+        monkeypatch.setattr(daemon, "_scheduler", Told())
+        monkeypatch.setattr(service, "watch", fails)
+        monkeypatch.setattr(service, "tidy", fails)
+        clock.suspend(-3600)
+        with capture_logs() as logs:
+            daemon._look()
+    assert again == ["school-900"]
+    assert [entry["event"] for entry in logs].count("look_failed") == 2
+
+
 def test_a_run_of_a_killed_process_is_closed_without_a_new_run(start: Start, tmp_path: Path) -> None:
     """A killed sync left its row and leases in a school whose token is gone, so that no run starts: the daemon sees
     the heartbeat stand still and closes the row."""
