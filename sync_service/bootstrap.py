@@ -32,7 +32,7 @@ from sync_service.watcher import Watcher, hire_courier
 
 if TYPE_CHECKING:
     from mappings import Mappings
-    from sync_service.accounts import Accounts
+    from sync_service.accounts import Accounts, Door, Programs
     from sync_service.config import SchoolSettings, Settings
     from sync_service.domain.policies import StreamPolicy
     from sync_service.domain.records import Values
@@ -299,15 +299,30 @@ class Service:
 
         return SchoolFiles(self.db, self.clock, probe=self._probe)
 
-    # People
+    # Who may enter
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Who may enter the page and the API."""
+        """People and their roles."""
         from sync_service.accounts import Accounts
-        from sync_service.persistence.people import SqlPeople
 
-        return Accounts(SqlPeople(self.db.engine), self.clock.now)
+        return Accounts(self.db.people, self.clock.now)
+
+    @cached_property
+    def door(self) -> Door:
+        """Where people sign in to the page."""
+        from sync_service.accounts import Door
+
+        return Door(self.db.people, self.clock.now)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Programs that call the API."""
+        from sync_service.accounts import Programs
+
+        return Programs(self.db.people, self.clock.now)
+
+    # What the daemon does beside runs
 
     def tidy(self, school: School) -> None:
         """The daemon's broom: :meth:`Housekeeper.tidy`."""

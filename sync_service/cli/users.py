@@ -192,7 +192,7 @@ def list_tokens(ctx: typer.Context, school: SchoolCode = None, config: Config = 
                 "last_used_at": token.last_used_at.isoformat() if token.last_used_at else None,
                 "revoked": token.revoked_at is not None,
             }
-            for token in service.accounts.tokens(one_school(service, school).school_id)
+            for token in service.programs.tokens(one_school(service, school).school_id)
         ]
 
     def render() -> None:
@@ -229,7 +229,7 @@ def add_token(
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         one = one_school(service, school)
-        token, secret = service.accounts.issue_token(one.school_id, name=name, role=role, by=actor_named(None))
+        token, secret = service.programs.issue_token(one.school_id, name=name, role=role, by=actor_named(None))
         note(service, [one.school_id], f"token:{token.token_id}", "issued")
 
     def render() -> None:
@@ -252,7 +252,7 @@ def revoke_token(
     shell = Shell.of(ctx, config, as_json)
     with shell.service() as service:
         one = one_school(service, school)
-        service.accounts.revoke_token(one.school_id, token_id)
+        service.programs.revoke_token(one.school_id, token_id)
         note(service, [one.school_id], f"token:{token_id}", "revoked")
     shell.show({"id": token_id, "revoked": True}, lambda: output.say(f"Ключ {token_id} отозван."))
     return ExitCode.DONE

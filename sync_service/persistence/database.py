@@ -17,6 +17,7 @@ from sync_service.persistence.connections import ConnectionStore
 from sync_service.persistence.dialects import dialect_of
 from sync_service.persistence.leases import SqlLeases
 from sync_service.persistence.migrate import HEAD, current_revision, migrate
+from sync_service.persistence.people import SqlPeople
 from sync_service.persistence.runs import SqlRuns
 from sync_service.persistence.schools import Schools
 from sync_service.persistence.scrubbing import scrub
@@ -48,6 +49,7 @@ class SqlDatabase:
         self.engine = engine
         self.leases = SqlLeases(engine, now=now)
         self.runs = SqlRuns(engine)
+        self.people = SqlPeople(engine)
         self.schools = Schools(engine)
         self._dialect = dialect_of(engine)
         self._now = now

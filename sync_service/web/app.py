@@ -31,7 +31,7 @@ from sync_service.web.started_runs import StartedRuns
 from sync_service.web.visits import Forbidden, NoSuchPage, SignInNeeded, StaleForm, Visit
 
 if TYPE_CHECKING:
-    from sync_service.accounts import Accounts
+    from sync_service.accounts import Accounts, Door, Programs
     from sync_service.bootstrap import Service
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -43,6 +43,8 @@ class AppParts:
 
     service: Service
     accounts: Accounts
+    door: Door
+    programs: Programs
     renderer: Renderer
     secure: bool
     errands: Errands
@@ -59,7 +61,13 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
         middleware=[Middleware(Gate, hosts=(*LOCAL_HOSTS, *hosts), secure=secure)],
     )
     app.state.parts = AppParts(
-        service=service, accounts=service.accounts, renderer=Renderer(), secure=secure, errands=Errands()
+        service=service,
+        accounts=service.accounts,
+        door=service.door,
+        programs=service.programs,
+        renderer=Renderer(),
+        secure=secure,
+        errands=Errands(),
     )
     app.state.live, app.state.started_runs = Live(), StartedRuns(service)
     with as_file(files("sync_service.web") / "static") as folder:

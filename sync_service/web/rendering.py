@@ -132,7 +132,7 @@ class Renderer:
         beat = pulse(visit.service.db, visit.school, needs_login=visit.service.needs_login(visit.school))
         word, _, undo = visit.session.flash.partition("\n")
         if word:
-            visit.parts.accounts.leave_word(visit.secret, "")
+            visit.parts.door.leave_word(visit.secret, "")
         shared = {
             "visit": visit,
             "csrf": visit.session.csrf,

@@ -24,7 +24,7 @@ from sync_service.engine.decisions import Desk
 from sync_service.engine.queries_seen import record_seen
 
 if TYPE_CHECKING:
-    from sync_service.accounts import Accounts
+    from sync_service.accounts import Accounts, Door, Programs
     from sync_service.bootstrap import Service
     from sync_service.web.errands import Errands
     from sync_service.web.rendering import Renderer
@@ -62,6 +62,10 @@ class Parts(Protocol):
     def service(self) -> Service: ...
     @property
     def accounts(self) -> Accounts: ...
+    @property
+    def door(self) -> Door: ...
+    @property
+    def programs(self) -> Programs: ...
     @property
     def renderer(self) -> Renderer: ...
     @property
@@ -131,7 +135,7 @@ class Visit:
             word = squeeze(
                 word
             )  # it may name a record, and what stands behind a line's end is where «Отменить» leads
-            self.parts.accounts.leave_word(self.secret, f"{word}\n{self.link(undo)}" if undo else word)
+            self.parts.door.leave_word(self.secret, f"{word}\n{self.link(undo)}" if undo else word)
         return RedirectResponse(self.link(path), status_code=303)
 
 
@@ -175,7 +179,7 @@ def session_of(request: Request) -> tuple[str, Session]:
     """Who is at the door. Raises SignInNeeded, naming the page that is to come first."""
     parts = parts_of(request)
     secret = request.cookies.get(cookie_name(parts), "")
-    session = parts.accounts.session(secret) if secret else None
+    session = parts.door.session(secret) if secret else None
     if session is None:
         raise SignInNeeded
     if not session.proven:

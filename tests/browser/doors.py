@@ -87,7 +87,7 @@ def all_routes_against_all_roles(made: Site, *, short: bool = False) -> int:
 def visitors(made: Site) -> Iterator[list[Visitor]]:
     """Each role; nobody; an administrator before the second factor; a first password; an account that was disabled
     or signed out meanwhile; the administrator of another school."""
-    accounts, school = made.service.accounts, made.world.school.school_id
+    accounts, door, school = made.service.accounts, made.service.door, made.world.school.school_id
     clients: list[httpx.Client] = []
 
     def client(secret: str = "") -> httpx.Client:
@@ -101,27 +101,27 @@ def visitors(made: Site) -> Iterator[list[Visitor]]:
         person, _ = accounts.add(
             login=login, name="Гость Г. Г.", roles={where: role}, password=PASSWORD, must_change=must_change
         )
-        secret, session = accounts.sign_in(login, PASSWORD, address="127.0.0.1")
+        secret, session = door.sign_in(login, PASSWORD, address="127.0.0.1")
         return secret, session.csrf, person.person_id
 
     found = []
     for role in Role:
         own = made.sign_in(role)
-        session = accounts.session(own.cookies["ecp_session"])
+        session = door.session(own.cookies["ecp_session"])
         assert session is not None
         found.append(Visitor(name=role, client=own, csrf=session.csrf, role=role))
-    door = (303, "/login", 401)
-    found.append(Visitor(name="nobody", client=client(), turned_away=door))
+    sent_to_login = (303, "/login", 401)
+    found.append(Visitor(name="nobody", client=client(), turned_away=sent_to_login))
     secret, csrf, _ = enter("unproven", school, Role.ADMIN)
     found.append(Visitor(name="unproven", client=client(secret), csrf=csrf, turned_away=(303, "/login/code", 401)))
     secret, csrf, _ = enter("newcomer", school, Role.SECRETARY, must_change=True)
     found.append(Visitor(name="newcomer", client=client(secret), csrf=csrf, turned_away=(303, "/password", 401)))
     secret, csrf, person = enter("disabled", school, Role.SECRETARY)
     accounts.disable(person)
-    found.append(Visitor(name="disabled", client=client(secret), csrf=csrf, turned_away=door))
+    found.append(Visitor(name="disabled", client=client(secret), csrf=csrf, turned_away=sent_to_login))
     secret, csrf, _ = enter("signed-out", school, Role.SECRETARY)
-    accounts.sign_out(secret)
-    found.append(Visitor(name="signed out", client=client(secret), csrf=csrf, turned_away=door))
+    door.sign_out(secret)
+    found.append(Visitor(name="signed out", client=client(secret), csrf=csrf, turned_away=sent_to_login))
     other = made.service.db.schools.ensure("school-901", name="Школа № 901", organization_id="organization-901")
     secret, csrf, _ = enter("stranger", other, Role.DIRECTOR)
     found.append(Visitor(name="another school", client=client(secret), csrf=csrf, turned_away=(404, "", 404)))
@@ -134,12 +134,12 @@ def visitors(made: Site) -> Iterator[list[Visitor]]:
 
 def all_calls_against_all_roles(made: Site) -> int:
     """The same for programs: 403 exactly without the permission, 401 for nobody, a foreign or a revoked token."""
-    accounts, school = made.service.accounts, made.world.school.school_id
+    programs, school = made.service.programs, made.world.school.school_id
     tokens: dict[Role | str, str] = {
-        role: accounts.issue_token(school, name=role.value, role=role, by="admin1")[1] for role in Role
+        role: programs.issue_token(school, name=role.value, role=role, by="admin1")[1] for role in Role
     }
-    revoked, tokens["revoked"] = accounts.issue_token(school, name="прежний", role=Role.ADMIN, by="admin1")
-    accounts.revoke_token(school, revoked.token_id)
+    revoked, tokens["revoked"] = programs.issue_token(school, name="прежний", role=Role.ADMIN, by="admin1")
+    programs.revoke_token(school, revoked.token_id)
     tokens["nobody"], tokens["made up"] = "", "ecps_" + "x" * 43
     checks = 0
     with httpx.Client(base_url=made.url, headers={"Origin": made.url}, timeout=30) as client:
@@ -171,7 +171,7 @@ def foreign_forms(made: Site, *, short: bool = False) -> int:
     """
     admin, other = made.sign_in(Role.ADMIN), made.sign_in(Role.ADMIN)
     secret = admin.cookies["ecp_session"]
-    own, foreign = (made.service.accounts.session(one.cookies["ecp_session"]) for one in (admin, other))
+    own, foreign = (made.service.door.session(one.cookies["ecp_session"]) for one in (admin, other))
     assert own is not None
     assert foreign is not None
     right, ours = {"csrf": own.csrf}, {"Origin": made.url}

@@ -43,7 +43,7 @@ def filled(made: Site) -> dict[str, str]:
     edited = next(row["id"] for row in world.rows("students") if row["personal_file_no"] == "К-7")
     world.update("students", edited, email="anna@example.ru")
     end(made, begin(made), RunStatus.COMPLETED_WITH_ERRORS, marks="ContractError: x", attendance="AccessRefused: 403")
-    token, _ = made.service.accounts.issue_token(world.school.school_id, name="Журнал", role=Role.VIEWER, by="admin1")
+    token, _ = made.service.programs.issue_token(world.school.school_id, name="Журнал", role=Role.VIEWER, by="admin1")
     with world.db.read(world.school.school_id) as uow:
         conflict = uow.conflicts.cases()[0]
     return {

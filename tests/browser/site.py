@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 
-from sync_service.accounts import Accounts
+from sync_service.accounts import Accounts, Door, Passwords
 from sync_service.bootstrap import Service
 from sync_service.config import load_settings
 from sync_service.domain.cases import Queue
@@ -25,7 +25,6 @@ from sync_service.domain.streams import Stream
 from sync_service.engine.attend_cases import pass_on, postpone
 from sync_service.engine.ports import Contact
 from sync_service.engine.ports import Role as Recipient
-from sync_service.persistence.people import SqlPeople
 from sync_service.web.server import PageServer
 from tests.unit.engine.world import PUPIL, Timetable, World, build, furnish
 
@@ -65,7 +64,7 @@ class Site:
         """A browser without a screen, signed in. Administrators have their second factor behind them."""
         person = self.people[role]
         client = httpx.Client(base_url=self.url, headers={"Origin": self.url}, follow_redirects=False, timeout=30)
-        secret, session = self.service.accounts.sign_in(person.login, PASSWORD, address="127.0.0.1")
+        secret, session = self.service.door.sign_in(person.login, PASSWORD, address="127.0.0.1")
         if not session.proven:
             secret = self.prove(secret)
         client.cookies.set("ecp_session", secret)
@@ -75,13 +74,13 @@ class Site:
     def prove(self, secret: str) -> str:
         from sync_service.accounts import digest_of
 
-        SqlPeople(self.world.db.engine).change_session(digest_of(secret), proven=True)
+        self.world.db.people.change_session(digest_of(secret), proven=True)
         return secret
 
     def post(self, client: httpx.Client, path: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
         """Send a form with the session's token."""
         secret = client.cookies["ecp_session"]
-        session = self.service.accounts.session(secret)
+        session = self.service.door.session(secret)
         assert session is not None
         return client.post(path, data={"csrf": session.csrf, **(fields or {})})
 
@@ -112,9 +111,9 @@ def site(url: str, folder: Path) -> Iterator[Site]:
     config.write_text(CONFIG.format(url=url), encoding="utf-8")
     service = Service.open(load_settings(config), clock=world.clock)
     # Hashing as in production would take most of the time of a test.
-    service.__dict__["accounts"] = Accounts(
-        SqlPeople(service.db.engine), world.clock.now, hasher=PasswordHasher(1, 8, 1)
-    )
+    quick, now = Passwords(PasswordHasher(1, 8, 1)), world.clock.now
+    service.__dict__["accounts"] = Accounts(service.db.people, now, passwords=quick)
+    service.__dict__["door"] = Door(service.db.people, now, passwords=quick)
     server = PageServer(service, host="127.0.0.1", port=0)
     made = Site(world, timetable, service, server)
     for role in Role:

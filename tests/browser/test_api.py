@@ -18,7 +18,7 @@ from tests.browser.test_letters import not_released
 
 def program(site: Site, role: Role, name: str = "Журнал школы") -> httpx.Client:
     """A client with a token of this role."""
-    _, secret = site.service.accounts.issue_token(site.world.school.school_id, name=name, role=role, by="admin1")
+    _, secret = site.service.programs.issue_token(site.world.school.school_id, name=name, role=role, by="admin1")
     client = httpx.Client(base_url=f"{site.url}/api/v1", headers={"Authorization": f"Bearer {secret}"}, timeout=30)
     site.clients.append(client)
     return client
@@ -91,8 +91,8 @@ def test_problems_say_what_is_wrong_without_values(school_page: Site) -> None:
     assert problem(api.get("/conflicts/abc"), 422)
     wrong = problem(api.post("/conflicts/1/resolve", json={"stamp": "x", "take": "Смирнова"}), 422)
     assert "Смирнова" not in str(wrong)
-    (token,) = school_page.service.accounts.tokens(school_page.world.school.school_id)
-    school_page.service.accounts.revoke_token(school_page.world.school.school_id, token.token_id)
+    (token,) = school_page.service.programs.tokens(school_page.world.school.school_id)
+    school_page.service.programs.revoke_token(school_page.world.school.school_id, token.token_id)
     assert problem(api.get("/status"), 401)
 
 

@@ -19,8 +19,7 @@ def test_an_account_is_made_changed_and_closed(school_page: Site) -> None:
     page = school_page.post(admin, PEOPLE, fields)
     found = re.search(r"<b>petrova:</b> <code>([^<]+)</code>", page.text)
     assert found
-    accounts = school_page.service.accounts
-    person = accounts.sign_in("petrova", found[1], address="127.0.0.1")[1].person
+    person = school_page.service.door.sign_in("petrova", found[1], address="127.0.0.1")[1].person
     assert person.must_change_password
     assert found[1] not in admin.get(PEOPLE).text
     for do in ("password", "disable", "enable"):
@@ -42,7 +41,7 @@ def test_an_account_of_two_schools_is_not_taken_over_from_one(school_page: Site,
     answer = school_page.post(admin, f"{PEOPLE}/{person.person_id}", {"do": do})
     assert answer.status_code == 422
     assert "открывает и другую школу" in answer.text
-    assert accounts.sign_in("director1", "двенадцать месяцев", address="127.0.0.1")
+    assert school_page.service.door.sign_in("director1", "двенадцать месяцев", address="127.0.0.1")
     answer = school_page.post(admin, f"{PEOPLE}/{person.person_id}", {"do": "role", "role": "viewer"})
     assert answer.status_code == 303
     accounts.set_role(school_page.people[Role.ADMIN].person_id, other, Role.ADMIN)

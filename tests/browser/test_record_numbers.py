@@ -63,7 +63,7 @@ def test_pages_of_impossible_numbers(numbers_site: Site) -> None:
 def test_calls_of_impossible_numbers(numbers_site: Site) -> None:
     """404, or 422 for what is no number at all; always a problem."""
     school = numbers_site.world.school.school_id
-    _, token = numbers_site.service.accounts.issue_token(school, name="t", role=Role.ADMIN, by="admin1")
+    _, token = numbers_site.service.programs.issue_token(school, name="t", role=Role.ADMIN, by="admin1")
     bodies = {
         "resolve": {"stamp": "x", "take": "gis"},
         "confirm": {"card": 1},

@@ -24,7 +24,6 @@ import pyotp
 from connectors.ecp.simulator.application import Application
 from connectors.ecp.simulator.people import People
 from sync_service.domain.people import Role
-from sync_service.persistence.people import SqlPeople
 from tests.acceptance.office import Office, office, region
 from tests.acceptance.paperwork import draw_pupil, write_list
 from tests.acceptance.processes import wait_for
@@ -260,7 +259,7 @@ def _at_the_page(made: Office, canaries: Canaries, seen: Seen, url: str, *, shor
             client.cookies.clear()
         _log_in(client, seen, "admin45")
         _visit(client, seen, "GET", "/login/code")
-        secret, _ = SqlPeople(made.service.db.engine).totp(people[Role.ADMIN].person_id)
+        secret, _ = made.service.db.people.totp(people[Role.ADMIN].person_id)
         assert secret is not None
         canaries.add("second factor", secret)
         code = pyotp.TOTP(secret).at(made.clock.now())
@@ -277,7 +276,7 @@ def _log_in(client: httpx.Client, seen: Seen, login: str) -> None:
 
 def _everywhere(client: httpx.Client, seen: Seen, made: Office, canaries: Canaries) -> None:
     """Every screen, every form without what it needs, a search by name and by number, and the figures."""
-    session = made.service.accounts.session(client.cookies["ecp_session"])
+    session = made.service.door.session(client.cookies["ecp_session"])
     assert session is not None
     if session.proven:
         canaries.add(f"session {len(canaries.of)}", client.cookies["ecp_session"])
@@ -302,7 +301,7 @@ def _everywhere(client: httpx.Client, seen: Seen, made: Office, canaries: Canari
 def _with_failures(client: httpx.Client, seen: Seen, made: Office, canaries: Canaries, kinds: Sequence[str]) -> None:
     """The region fails in several ways while runs are asked for, once with names in its answer; then a table is gone
     under the page."""
-    session = made.service.accounts.session(client.cookies["ecp_session"])
+    session = made.service.door.session(client.cookies["ecp_session"])
     assert session is not None
     school = f"/s/{made.codes[0]}"
     talking = {
@@ -326,7 +325,7 @@ def _with_failures(client: httpx.Client, seen: Seen, made: Office, canaries: Can
 
 
 def _as_a_program(client: httpx.Client, seen: Seen, made: Office, canaries: Canaries) -> None:
-    _, token = made.service.accounts.issue_token(
+    _, token = made.service.programs.issue_token(
         made.school().school_id, name="Журнал школы", role=Role.SECRETARY, by="admin45"
     )
     client.headers["Authorization"] = f"Bearer {canaries.add('token of a program', token)}"

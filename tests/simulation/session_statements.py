@@ -1,6 +1,6 @@
 """Statement 44: sessions cannot be guessed, fixed, kept alive or carried over the end.
 
-What happens at the door happens over HTTP against the real server; what time does is played on the accounts, where
+What happens at the door happens over HTTP against the real server; what time does is played on the door itself, where
 the clock can be moved from second to second.
 """
 
@@ -16,7 +16,6 @@ import pyotp
 
 from sync_service.accounts import ABSOLUTE, IDLE, TOUCH, digest_of
 from sync_service.domain.people import Role
-from sync_service.persistence.people import SqlPeople
 from tests.browser.site import PASSWORD, SCHOOL, Site
 from tests.simulation.databases import Databases
 from tests.simulation.door_statements import a_site
@@ -41,9 +40,9 @@ def statement_44(count: int, databases: Databases) -> str:
 
 def secrets_are_random(made: Site, count: int) -> int:
     """The bits of a secret; AssertionError when one comes twice, or a bit leans to one side."""
-    accounts = made.service.accounts
+    door = made.service.door
     login = made.people[Role.SECRETARY].login
-    found = [accounts.sign_in(login, PASSWORD, address=ADDRESS)[0] for _ in range(count)]
+    found = [door.sign_in(login, PASSWORD, address=ADDRESS)[0] for _ in range(count)]
     decoded = [int.from_bytes(base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))) for secret in found]
     bits = 8 * len(base64.urlsafe_b64decode(found[0] + "=" * (-len(found[0]) % 4)))
     assert len(set(decoded)) == count, "a secret came twice"
@@ -64,8 +63,8 @@ def logins_rotate(made: Site) -> int:
     """Whatever cookie comes along, the one that leaves is new, and the former one opens nothing any more."""
     login = made.people[Role.SECRETARY].login
     planted = "A" * 43
-    own, _ = made.service.accounts.sign_in(login, PASSWORD, address=ADDRESS)
-    strangers, _ = made.service.accounts.sign_in(made.people[Role.VIEWER].login, PASSWORD, address=ADDRESS)
+    own, _ = made.service.door.sign_in(login, PASSWORD, address=ADDRESS)
+    strangers, _ = made.service.door.sign_in(made.people[Role.VIEWER].login, PASSWORD, address=ADDRESS)
     logins = 0
     for former in ("", planted, own, strangers):
         secret = _log_in(made, login, former)
@@ -76,8 +75,8 @@ def logins_rotate(made: Site) -> int:
     admin = made.people[Role.ADMIN]
     unproven = _log_in(made, admin.login, "")
     assert not _opens(made, unproven)
-    made.service.accounts.totp_uri(admin)
-    shared, _ = SqlPeople(made.service.db.engine).totp(admin.person_id)
+    made.service.door.totp_uri(admin)
+    shared, _ = made.service.db.people.totp(admin.person_id)
     assert shared is not None
     answer = _send(made, "/login/code", unproven, code=pyotp.TOTP(shared).at(made.world.clock.now()))
     proven = answer.cookies[COOKIE]
@@ -112,10 +111,10 @@ def _opens(made: Site, secret: str) -> bool:
 
 def ends_are_final(made: Site) -> int:
     """How many ways there are; after each the very next request is shown the door."""
-    accounts, school = made.service.accounts, made.world.school.school_id
+    accounts, door, school = made.service.accounts, made.service.door, made.world.school.school_id
 
     def log_out(secret: str, _person: int) -> None:
-        session = accounts.session(secret)
+        session = door.session(secret)
         assert session is not None
         answer = _send(made, "/logout", secret, csrf=session.csrf)
         assert answer.status_code == 303
@@ -126,7 +125,7 @@ def ends_are_final(made: Site) -> int:
 
     def new_password_elsewhere(_secret: str, person: int) -> None:
         found = next(one for one in accounts.everybody() if one.person_id == person)
-        elsewhere, _ = accounts.sign_in(found.login, PASSWORD, address="10.0.0.8")
+        elsewhere, _ = door.sign_in(found.login, PASSWORD, address="10.0.0.8")
         accounts.change_password(found, PASSWORD, "совсем другая фраза", keep=elsewhere)
         assert _opens(made, elsewhere), "where the password was changed the session stays"
 
@@ -147,7 +146,7 @@ def ends_are_final(made: Site) -> int:
             password=PASSWORD,
             must_change=False,
         )
-        secret, _ = accounts.sign_in(person.login, PASSWORD, address=ADDRESS)
+        secret, _ = door.sign_in(person.login, PASSWORD, address=ADDRESS)
         assert _opens(made, secret), f"{SCHOOL}: {name}"
         way(secret, person.person_id)
         assert not _opens(made, secret), f"a session lives on after: {name}"
@@ -162,11 +161,11 @@ def lives_end_in_time(made: Site, count: int) -> int:
 
     A request writes down at most once a minute that the session was seen: it may end up to a minute early.
     """
-    accounts, clock = made.service.accounts, made.world.clock
+    door, clock = made.service.door, made.world.clock
     login = made.people[Role.SECRETARY].login
     for seed in range(count):
         chance = random.Random(seed)
-        secret, _ = accounts.sign_in(login, PASSWORD, address=ADDRESS)
+        secret, _ = door.sign_in(login, PASSWORD, address=ADDRESS)
         begun = used = clock.moment
         while True:
             pause = timedelta(seconds=chance.choice((chance.randrange(1, 1700), chance.randrange(1700, 1760), 1801)))
@@ -175,7 +174,7 @@ def lives_end_in_time(made: Site, count: int) -> int:
             if chance.random() < 0.8:  # a long day: rarely a pause that ends it
                 pause = min(pause, IDLE - TOUCH)
             clock.moment += pause
-            alive = accounts.session(secret) is not None
+            alive = door.session(secret) is not None
             idle, age = clock.moment - used, clock.moment - begun
             if idle > IDLE or age > ABSOLUTE:
                 assert not alive, f"seed {seed}: alive after {idle} without a request, {age} in all"
@@ -184,5 +183,5 @@ def lives_end_in_time(made: Site, count: int) -> int:
             if not alive:
                 break
             used = clock.moment
-        assert accounts.session(secret) is None, f"seed {seed}: it came back"
+        assert door.session(secret) is None, f"seed {seed}: it came back"
     return count

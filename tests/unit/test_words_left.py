@@ -12,7 +12,7 @@ from sync_service.web.visits import Visit
 def test_a_name_with_an_end_of_line_is_one_line() -> None:
     """The path behind the word is ours alone; other programs may write any name into the school's tables."""
     left: list[str] = []
-    parts: Any = SimpleNamespace(accounts=SimpleNamespace(leave_word=lambda _secret, text: left.append(text)))
+    parts: Any = SimpleNamespace(door=SimpleNamespace(leave_word=lambda _secret, text: left.append(text)))
     school: Any = SimpleNamespace(code="school-900")
     nothing = cast(Any, None)
     visit = Visit(request=nothing, parts=parts, secret="", session=nothing, school=school, role=Role.SECRETARY)

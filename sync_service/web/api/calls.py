@@ -60,7 +60,7 @@ def calling(permission: Permission) -> Callable[..., Call]:
     def enter(request: Request) -> Call:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         parts = parts_of(request)
-        token = parts.accounts.program(secret.strip()) if scheme.lower() == "bearer" else None
+        token = parts.programs.recognise(secret.strip()) if scheme.lower() == "bearer" else None
         school = None if token is None else _school_of(parts.service, token)
         if token is None or school is None:
             raise TokenNeeded

@@ -41,7 +41,7 @@ def _with_cookie(request: Request, answer: Response, secret: str) -> Response:
 def login_page(request: Request) -> Response:
     """The form; who is signed in already goes on."""
     parts = parts_of(request)
-    session = parts.accounts.session(_secret(request)) if _secret(request) else None
+    session = parts.door.session(_secret(request)) if _secret(request) else None
     if session is not None and session.proven:
         return RedirectResponse("/", status_code=303)
     if parts.accounts.is_empty():
@@ -61,11 +61,11 @@ def login(
     parts = parts_of(request)
     kept = Kept.from_text(kept_path, kept_fields)
     try:
-        secret, session = parts.accounts.sign_in(login, password, address=address_of(request))
+        secret, session = parts.door.sign_in(login, password, address=address_of(request))
     except Denied as error:
         return parts.renderer.bare(request, "login.html", status=401, problem=str(error), login=login, kept=kept)
     if former := _secret(request):
-        parts.accounts.sign_out(former)
+        parts.door.sign_out(former)
     if session.proven:
         return _with_cookie(request, _inside(request, session, kept), secret)
     if kept:
@@ -93,7 +93,7 @@ def code(request: Request, code: Field = "", kept_path: Field = "", kept_fields:
     """The second factor; a form that was being sent before goes on behind it."""
     parts, kept = parts_of(request), Kept.from_text(kept_path, kept_fields)
     try:
-        secret, session = parts.accounts.prove(_secret(request), code, address=address_of(request))
+        secret, session = parts.door.prove(_secret(request), code, address=address_of(request))
     except Denied as error:
         return _code_page(request, str(error), kept)
     return _with_cookie(request, _inside(request, session, kept), secret)
@@ -101,7 +101,7 @@ def code(request: Request, code: Field = "", kept_path: Field = "", kept_fields:
 
 def _code_page(request: Request, problem: str, kept: Kept) -> Response:
     parts = parts_of(request)
-    session = parts.accounts.session(_secret(request))
+    session = parts.door.session(_secret(request))
     if session is None and kept:
         return parts.renderer.bare(request, "login.html", status=401, problem=problem, login="", kept=kept)
     if session is None:
@@ -113,7 +113,7 @@ def _code_page(request: Request, problem: str, kept: Kept) -> Response:
 
 def _code_form(request: Request, person: Person, problem: str, kept: Kept) -> Response:
     parts = parts_of(request)
-    uri = None if person.has_totp else parts.accounts.totp_uri(person)
+    uri = None if person.has_totp else parts.door.totp_uri(person)
     return parts.renderer.bare(
         request,
         "code.html",
@@ -174,7 +174,7 @@ def password(
         parts.accounts.change_password(session.person, old, new, again, keep=secret)
     except AccountError as error:
         return _password_form(request, session, str(error), kept)
-    parts.accounts.leave_word(secret, "Пароль изменён. На других устройствах вход завершён.")
+    parts.door.leave_word(secret, "Пароль изменён. На других устройствах вход завершён.")
     if kept:
         return parts.renderer.bare(request, "resume.html", csrf=session.csrf, kept=kept)
     return RedirectResponse("/", status_code=303)
@@ -186,7 +186,7 @@ def logout(request: Request, csrf: Field = "") -> Response:
     if not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
         raise StaleForm
     parts = parts_of(request)
-    parts.accounts.sign_out(secret)
+    parts.door.sign_out(secret)
     answer = RedirectResponse("/login", status_code=303)
     answer.delete_cookie(cookie_name(parts), path="/", secure=parts.secure, httponly=True, samesite="lax")
     return answer

@@ -77,7 +77,7 @@ def issue(post: Manage) -> Response:
     """A token for a program, shown on this page and nowhere else."""
     visit = post.visit
     try:
-        token, secret = visit.parts.accounts.issue_token(
+        token, secret = visit.parts.programs.issue_token(
             visit.school.school_id, name=post.text("name"), role=_role(post), by=visit.actor
         )
     except AccountError as error:
@@ -90,7 +90,7 @@ def issue(post: Manage) -> Response:
 def revoke(post: Manage, token_id: int) -> Response:
     visit = post.visit
     try:
-        visit.parts.accounts.revoke_token(visit.school.school_id, token_id)
+        visit.parts.programs.revoke_token(visit.school.school_id, token_id)
     except AccountError as error:
         return _page(visit, problem=str(error), status=404)
     record_act(visit.desk(), Act.CONFIGURE, f"token:{token_id}", note="revoked")
@@ -128,7 +128,7 @@ def _page(
         secret=secret,
         whose=whose,
         people=[person for person in visit.parts.accounts.everybody() if mine in person.roles],
-        tokens=visit.parts.accounts.tokens(mine),
+        tokens=visit.parts.programs.tokens(mine),
         school_id=mine,
         roles=list(Role),
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sync_service.accounts import Accounts
+from sync_service.accounts import Door
 from sync_service.bootstrap import Service
 from sync_service.config import load_settings
 from sync_service.domain.people import Role
@@ -23,9 +23,9 @@ OWN = "двенадцать месяцев"
 
 
 @contextmanager
-def accounts_of(office: Office) -> Iterator[Accounts]:
+def door_of(office: Office) -> Iterator[Door]:
     with Service.open(load_settings(office.folder / "config.toml")) as service:
-        yield service.accounts
+        yield service.door
 
 
 def at_the_terminal(office: Office, typed: str, *passwords: str) -> list[str]:
@@ -50,8 +50,8 @@ def test_nobody_at_the_terminal_gets_a_one_time_password(empty_folder: Office) -
     assert password not in empty_folder.told
     for file in empty_folder.folder.iterdir():
         assert password.encode() not in file.read_bytes(), file.name
-    with accounts_of(empty_folder) as accounts:
-        _, session = accounts.sign_in("ivanova", password, address="127.0.0.1")
+    with door_of(empty_folder) as door:
+        _, session = door.sign_in("ivanova", password, address="127.0.0.1")
     assert session.person.must_change_password
     assert session.person.needs_totp
     assert not session.proven
@@ -69,8 +69,8 @@ def test_a_second_init_makes_nobody(empty_folder: Office) -> None:
     assert ONE_TIME.search(empty_folder.said) is None
     assert (empty_folder.folder / "config.toml").read_bytes() == before
     assert [row["login"] for row in empty_folder.json("users", "list")] == ["ivanova"]
-    with accounts_of(empty_folder) as accounts:
-        assert accounts.sign_in("ivanova", first["password"], address="127.0.0.1")
+    with door_of(empty_folder) as door:
+        assert door.sign_in("ivanova", first["password"], address="127.0.0.1")
 
 
 def test_an_installation_without_people_gets_its_administrator_later(empty_folder: Office) -> None:
@@ -91,8 +91,8 @@ def test_a_person_types_the_password_twice_and_unseen(empty_folder: Office) -> N
     assert len(asked) == 2
     assert document["administrator"] == {"id": 1, "login": "ivanova", "password": None}
     assert OWN not in empty_folder.said + empty_folder.told
-    with accounts_of(empty_folder) as accounts:
-        _, session = accounts.sign_in("ivanova", OWN, address="127.0.0.1")
+    with door_of(empty_folder) as door:
+        _, session = door.sign_in("ivanova", OWN, address="127.0.0.1")
     assert not session.person.must_change_password
     assert session.person.roles == {1: Role.ADMIN}
 
@@ -114,8 +114,8 @@ def test_a_password_made_up_at_the_terminal_is_shown_there_alone(empty_folder: O
     (password,) = ONE_TIME.findall(empty_folder.told)
     assert password not in empty_folder.said
     assert document["administrator"]["password"] is None
-    with accounts_of(empty_folder) as accounts:
-        assert accounts.sign_in("ivanova", password, address="127.0.0.1")[1].person.must_change_password
+    with door_of(empty_folder) as door:
+        assert door.sign_in("ivanova", password, address="127.0.0.1")[1].person.must_change_password
 
 
 @pytest.mark.parametrize("login", ["Иванова", "a", "with space", ""])
