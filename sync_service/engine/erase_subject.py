@@ -65,7 +65,7 @@ def _recorded(job: Job, erasure_id: int) -> tuple[Erasure, AuditRow]:
     """What the book and the journal say of it."""
     with job.db.read(job.school.school_id) as uow:
         erasure = uow.erasures.get(erasure_id)
-        entries = uow.audit.page(cause=_cause(erasure_id))
+        entries = uow.audited.page(cause=_cause(erasure_id))
     entry = next((one for one in entries if one.act == Act.ERASE), None)
     if erasure is None or entry is None:
         raise AssertionError("neither is ever removed")

@@ -77,7 +77,7 @@ def export_journal(desk: Desk, wanted: Wanted, kind: str) -> JournalExport:
     except OverflowError:
         raise DecisionError("Такого дня в журнале быть не может. Проверьте год.") from None
     with desk.db.read(desk.school.school_id) as uow:
-        entries = uow.audit.chained(
+        entries = uow.audited.chained(
             since, until, limit=MOST_ENTRIES + 1, actor=wanted.actor, student=wanted.student, cause=wanted.run
         )
         if len(entries) > MOST_ENTRIES:

@@ -94,7 +94,7 @@ def conflict_view(db: Database, school: School, conflict_id: int) -> ConflictVie
         student_id = captions.student_id(case.stream, case.local_id)
         author = None
         if case.local_at is not None and student_id is not None:
-            author = uow.audit.author(student_id, case.stream, case.local_id, case.local_at)
+            author = uow.audited.author(student_id, case.stream, case.local_id, case.local_at)
     return replace(_view(school, case, links, captions), school_by=author)
 
 

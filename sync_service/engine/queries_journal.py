@@ -62,7 +62,7 @@ def journal_rows(
 ) -> list[JournalRow]:
     """Entries, newest first; of one person, about one pupil, of one run."""
     with db.read(school.school_id) as uow:
-        rows = uow.audit.page(before=before, limit=limit, actor=actor, student=student, cause=run)
+        rows = uow.audited.page(before=before, limit=limit, actor=actor, student=student, cause=run)
         shown = {LocalId(pupil) for row in rows for pupil in row.students[:names]}
         captions = load_captions(uow, {Stream.STUDENTS: shown})
     return [

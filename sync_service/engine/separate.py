@@ -106,7 +106,7 @@ def separate(desk: Desk, uow: UnitOfWork, stream: Stream, local_id: LocalId) -> 
 def _as_before(desk: Desk, uow: UnitOfWork, stream: Stream, link: Link) -> Values:
     """The card without what linking brought into it; what was edited since stays. Returns the row as it is now."""
     row = canonical(desk.normalise, stream, uow.staging.rows(stream, [link.local_id])).get(link.local_id, {})
-    replaced = uow.audit.replaced(stream, link.local_id)
+    replaced = uow.audited.replaced(stream, link.local_id)
     back = {name: old for name, old in replaced.items() if name in row and row[name] == link.base.local.get(name)}
     if row and back:
         uow.staging.update(stream, [(link.local_id, back)])

@@ -173,7 +173,7 @@ def _bring_back(
 
 
 def _kept(uow: UnitOfWork, conflict: Conflict) -> AuditItem:
-    item = uow.audit.decided(f"conflict:{conflict.conflict_id}")
+    item = uow.audited.decided(f"conflict:{conflict.conflict_id}")
     if item is None:
         raise _erased(conflict)
     return item

@@ -8,6 +8,7 @@ from sync_service.domain.errors import LeaseLost
 from sync_service.engine.stores import Fence
 from sync_service.persistence.stores.attempts import Attempts
 from sync_service.persistence.stores.audit import Audit
+from sync_service.persistence.stores.audited import Audited
 from sync_service.persistence.stores.cases import Cases
 from sync_service.persistence.stores.conflicts import Conflicts
 from sync_service.persistence.stores.contacts import Contacts
@@ -53,6 +54,7 @@ class SqlUnitOfWork:
         self.matches = Matches(tx)
         self.releases = Releases(tx)
         self.audit = Audit(tx)
+        self.audited = Audited(tx)
         self.notifications = Notifications(tx)
         self.contacts = Contacts(tx)
         self.plans = Plans(tx)

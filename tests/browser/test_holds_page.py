@@ -123,5 +123,5 @@ def test_the_card_reads_on_a_narrow_screen_and_the_journal_knows_who_read_it(
     assert errors == []
     context.close()
     with school_page.world.db.read(school_page.world.school.school_id) as uow:
-        seen = [row for row in uow.audit.page(limit=20) if row.cause == f"page:holds:{hold}"]
+        seen = [row for row in uow.audited.page(limit=20) if row.cause == f"page:holds:{hold}"]
     assert [(row.actor, len(row.students)) for row in seen] == [("director1", 6)]

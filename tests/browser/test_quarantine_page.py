@@ -95,7 +95,7 @@ def test_one_record_is_set_aside_for_good_and_brought_back(school_page: Site) ->
     assert set_aside(school_page) == 2
     assert "отлично" in client.get(f"{PATH}/{first}").text
     with world.db.read(world.school.school_id) as uow:
-        assert f"page:quarantine:{first}" in {row.cause for row in uow.audit.page(limit=5)}
+        assert f"page:quarantine:{first}" in {row.cause for row in uow.audited.page(limit=5)}
 
 
 def test_the_secretary_reads_captions_and_the_administrator_the_rest(school_page: Site) -> None:
@@ -116,5 +116,5 @@ def test_the_secretary_reads_captions_and_the_administrator_the_rest(school_page
         assert "codes/marks.toml" in page
     assert "&#34;grade&#34;" in admin.get(f"{PATH}/{number}").text
     with school_page.world.db.read(school_page.world.school.school_id) as uow:
-        seen = [row for row in uow.audit.page(limit=20) if row.cause.startswith("page:quarantine")]
+        seen = [row for row in uow.audited.page(limit=20) if row.cause.startswith("page:quarantine")]
     assert all(row.students for row in seen)

@@ -64,16 +64,16 @@ def test_entries_come_with_what_proves_their_place(database: SchoolDatabase) -> 
         unit.commit()
     begin, end = database.clock.moment - timedelta(days=1), database.clock.moment + timedelta(days=1)
     with database.database.read(database.school) as unit:
-        entries = unit.audit.chained(begin, end, limit=10)
+        entries = unit.audited.chained(begin, end, limit=10)
         assert [one.seq for one in entries] == [1, 2, 3]
         assert [len(one.items) for one in entries] == [1, 2, 0]
         assert [one.previous for one in entries] == [b"", entries[0].digest, entries[1].digest]
         assert all(len(item.digest) == DIGEST_BYTES for one in entries for item in one.items)
-        assert unit.audit.chained(begin, entries[0].at, limit=10) == []
-        assert [one.seq for one in unit.audit.chained(begin, end, limit=10, student=3)] == [2]
-        assert unit.audit.chained(begin, end, limit=10, cause="run-2") == []
-        assert [one.seq for one in unit.audit.chained(begin, end, limit=2, cause="run-1")] == [1, 2]
-        assert [row.seq for row in unit.audit.page(cause="run-1")] == [3, 2, 1]
+        assert unit.audited.chained(begin, entries[0].at, limit=10) == []
+        assert [one.seq for one in unit.audited.chained(begin, end, limit=10, student=3)] == [2]
+        assert unit.audited.chained(begin, end, limit=10, cause="run-2") == []
+        assert [one.seq for one in unit.audited.chained(begin, end, limit=2, cause="run-1")] == [1, 2]
+        assert [row.seq for row in unit.audited.page(cause="run-1")] == [3, 2, 1]
 
 
 TAMPERING = [
@@ -220,5 +220,5 @@ def test_the_author_of_a_change_is_who_wrote_in_its_transaction(
     at = database.sql("SELECT at FROM audit ORDER BY seq")[0]["at"]
     moment = (datetime.fromisoformat(at) if isinstance(at, str) else at) + timedelta(seconds=seconds)
     with database.database.read(database.school) as unit:
-        assert unit.audit.author(7, Stream.STUDENTS, LocalId(7), moment) == who
-        assert unit.audit.author(8, Stream.STUDENTS, LocalId(7), moment) is None
+        assert unit.audited.author(7, Stream.STUDENTS, LocalId(7), moment) == who
+        assert unit.audited.author(8, Stream.STUDENTS, LocalId(7), moment) is None

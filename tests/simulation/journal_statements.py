@@ -20,7 +20,7 @@ from sync_service.domain.audit import Act, AuditEntry, AuditItem, entry_digest, 
 from sync_service.domain.links import LocalId
 from sync_service.domain.streams import Stream
 from sync_service.persistence.moments import moment, stamp
-from sync_service.persistence.stores.audit import START, _header, _values
+from sync_service.persistence.stores.audit_digests import START, header_of, values_of
 from tests.databases import SchoolDatabase, with_school
 from tests.simulation.databases import Databases
 
@@ -235,10 +235,10 @@ def another_actor_and_a_new_chain(journal: Journal) -> None:
         names = ("stream", "act", "local_id", "student_id")
         records = [[item[name] for name in names] for item in items]
         digests = [
-            item_digest(bytes(item["salt"]), _values(bytes(item["payload"]), item["remote_id"])) for item in items
+            item_digest(bytes(item["salt"]), values_of(bytes(item["payload"]), item["remote_id"])) for item in items
         ]
         at = stamp(moment(entry["at"]))
-        header = _header(entry["seq"], at, actor, entry["act"], entry["cause"], entry["note"], records)
+        header = header_of(entry["seq"], at, actor, entry["act"], entry["cause"], entry["note"], records)
         previous = entry_digest(previous, header, digests)
         journal.change("audit", entry, actor=actor, digest=previous)
     journal.run("UPDATE audit_heads SET digest = :digest", digest=previous)

@@ -25,6 +25,7 @@ from sync_service.engine.stores.exchange import (
     SignatureCount,
 )
 from sync_service.engine.stores.journal import (
+    AuditedStore,
     AuditRow,
     AuditStore,
     ChainedEntry,
@@ -49,6 +50,7 @@ __all__ = [
     "AttemptStore",
     "AuditRow",
     "AuditStore",
+    "AuditedStore",
     "CaseStore",
     "Cell",
     "ChainedEntry",

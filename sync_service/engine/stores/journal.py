@@ -58,6 +58,22 @@ class ChainedEntry:
 
 
 class AuditStore(Protocol):
+    """The chain of the audit journal."""
+
+    def append(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    def head(self) -> JournalHead:
+        """The end of the chain as it stands."""
+        ...
+
+    def verify(self, noted: JournalHead | None = None) -> str | None:
+        """None when the chain holds, and passes through ``noted``; else what is broken, by sequence number."""
+        ...
+
+
+class AuditedStore(Protocol):
+    """The audit journal read; entries appended in this unit of work are not in it yet."""
+
     def page(
         self,
         *,
@@ -83,8 +99,6 @@ class AuditStore(Protocol):
         """Entries of ``since`` ≤ at < ``until``, oldest first, with what proves their place in the chain."""
         ...
 
-    def append(self, entries: Sequence[AuditEntry]) -> None: ...
-
     def decided(self, cause: str) -> AuditItem | None:
         """What the newest decision with this cause touched; None when its values have been erased."""
         ...
@@ -97,14 +111,6 @@ class AuditStore(Protocol):
     def author(self, student_id: int, stream: Stream, local_id: LocalId, at: datetime) -> str | None:
         """Who entered or imported this record of a pupil in the transaction that changed it at ``at``; None when
         another program did, or nobody knows."""
-        ...
-
-    def head(self) -> JournalHead:
-        """The end of the chain as it stands."""
-        ...
-
-    def verify(self, noted: JournalHead | None = None) -> str | None:
-        """None when the chain holds, and passes through ``noted``; else what is broken, by sequence number."""
         ...
 
 

@@ -17,7 +17,7 @@ from sync_service.engine.stores.decisions import (
 )
 from sync_service.engine.stores.erasures import ErasureStore
 from sync_service.engine.stores.exchange import AttemptStore, CursorStore, Inbox, OutboxStore, QuarantineStore
-from sync_service.engine.stores.journal import AuditStore, ContactStore, NotificationStore
+from sync_service.engine.stores.journal import AuditedStore, AuditStore, ContactStore, NotificationStore
 from sync_service.engine.stores.runs import Fence, Leases, RunStore
 from sync_service.engine.stores.staging import Journal, LinkStore, StagingStore, SubjectStore
 
@@ -60,6 +60,9 @@ class UnitOfWork(Protocol):
 
     @property
     def audit(self) -> AuditStore: ...
+
+    @property
+    def audited(self) -> AuditedStore: ...
 
     @property
     def notifications(self) -> NotificationStore: ...
