@@ -41,7 +41,8 @@ CATALOGUE = WEB / "locale" / i18n.ENGLISH / "messages.po"
 HEAD = b'msgid ""\nmsgstr ""\n"Language: en\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
 RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
 PYTHON = (*sorted((WEB / "routes").glob("*.py")), WEB / "app.py", WEB / "errands.py", WEB / "refusals.py")
-WHOLE = (WEB / "rendering.py", WEB / "routes" / "state.py")  # names and words that stand inside sentences
+# Names and words that stand inside sentences.
+WHOLE = (WEB / "rendering.py", WEB / "navigation.py", WEB / "clockface.py", WEB / "routes" / "state.py")
 
 NAMED = (
     words.STREAMS,

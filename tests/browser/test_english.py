@@ -11,7 +11,8 @@ import pytest
 
 from sync_service.domain.people import Role
 from sync_service.web import i18n
-from sync_service.web.rendering import LANGUAGE_COOKIE, NAVIGATION, ROLE_NAMES
+from sync_service.web.navigation import NAVIGATION
+from sync_service.web.rendering import LANGUAGE_COOKIE, ROLE_NAMES
 from tests.browser import catalogue
 from tests.browser.routes import pages
 from tests.browser.site import Site, furnished, site

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from sync_service.domain.people import Role
-from sync_service.web.rendering import Clockface
+from sync_service.web.clockface import Clockface
 from tests.browser.site import SCHOOL, Site
 
 HERE = f"/s/{SCHOOL}"

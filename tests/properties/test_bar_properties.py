@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.engine.queries_state import Day
-from sync_service.web.rendering import bars
+from sync_service.web.filters import bars
 
 FIGURES = st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 100_000))
 

@@ -15,9 +15,10 @@ from sync_service.engine.queries_retry import retry_groups
 from sync_service.engine.queries_run_page import PULLED, PUSHED, RunView, run_page, run_pages
 from sync_service.engine.record_acts import record_act
 from sync_service.engine.retry_failed import failed_of, retry_failed
+from sync_service.web.clockface import Clockface
 from sync_service.web.live import Live, identity_of
 from sync_service.web.refusals import refusal
-from sync_service.web.rendering import Clockface, language_of
+from sync_service.web.rendering import language_of
 from sync_service.web.started_runs import StartedRuns
 from sync_service.web.visits import NoSuchPage, Post, Visit, posting, visiting
 
