@@ -16,7 +16,8 @@ from sync_service.persistence.schema import erasures as book
 from sync_service.persistence.schema import metadata
 from sync_service.persistence.stores.audit import Audit
 from sync_service.persistence.stores.cursors import Cursors
-from sync_service.persistence.stores.traces import Tracer, Traces, one_of
+from sync_service.persistence.stores.selection import one_of
+from sync_service.persistence.stores.traces import Tracer, Traces
 from sync_service.persistence.transactions import Transaction
 
 KEY = "erasure:key"  # note of the school: what its marks are keyed with, in hex
