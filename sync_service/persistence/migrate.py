@@ -13,7 +13,7 @@ from sync_service.domain.errors import ConfigError
 from sync_service.persistence.engine import connected
 from sync_service.persistence.triggers import install_triggers, verify_triggers
 
-HEAD = "0007"
+HEAD = "0008"
 SCRIPTS = "sync_service.persistence:migrations"
 _LOCK = 4_917_365_201  # any number, the same in every version: one migration at a time on PostgreSQL
 _ONE_AT_A_TIME = threading.Lock()  # Alembic keeps the migration under way in globals of its modules

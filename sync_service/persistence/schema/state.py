@@ -378,7 +378,7 @@ audit = Table(
     number("form", null=True),  # NULL: regional ids stand in the chained header, 2: with the erasable values
     UniqueConstraint("school_id", "seq"),
 )
-index("ix_audit_decisions", audit, "cause", "school_id", where="act = 'decide'")  # what an undo goes back to
+index("ix_audit_cause", audit, "cause", "school_id")  # what a run did, and what an undo goes back to
 audit_items = Table(
     "audit_items",
     metadata,
