@@ -3,8 +3,8 @@
     leases of all streams: no run meanwhile ─ obstacles, again under the lock ─ rows and values go, marks and an entry
     of the journal stay │ commit ─ the freed space of the database is overwritten ─ that this was done │ commit
 
-The act is made from what was looked at right before and is kept nowhere: whoever asked holds the only copy. The
-journal says that it was made, by whom, when and why, and not whose data it was.
+The act is made from what was looked at right before and is written down nowhere: whoever asked holds the only copy.
+The journal says that it was made, by whom, when and why, and not whose data it was.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The act on an erasure and the extract of the journal, as order № 179 of Roskomnadzor of 28.10.2022 asks for them.
 
-Both are made from the only copy of the names there is, handed out at once, and kept nowhere: the school signs them
-and keeps them for three years (paragraph 8 of the order).
+Both are made from the only copy of the names there is, handed out at once, and written down nowhere: the school
+signs them and keeps them for three years (paragraph 8 of the order).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from sync_service.domain.errors import DatabaseBusy, DecisionError, NoSuchCase, SyncError
 from sync_service.web import api
+from sync_service.web.acts import Acts
 from sync_service.web.api.calls import PREFIX
 from sync_service.web.api.problems import problem_of
 from sync_service.web.errands import Errands
@@ -48,6 +49,7 @@ class AppParts:
     renderer: Renderer
     secure: bool
     errands: Errands
+    acts: Acts
 
 
 def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = False) -> FastAPI:
@@ -68,6 +70,7 @@ def create_app(service: Service, *, hosts: Iterable[str] = (), secure: bool = Fa
         renderer=Renderer(),
         secure=secure,
         errands=Errands(),
+        acts=Acts(service.clock.now),
     )
     app.state.live, app.state.started_runs = Live(), StartedRuns(service)
     with as_file(files("sync_service.web") / "static") as folder:

@@ -26,6 +26,7 @@ from sync_service.engine.queries_seen import record_seen
 if TYPE_CHECKING:
     from sync_service.accounts import Accounts, Door, Programs
     from sync_service.bootstrap import Service
+    from sync_service.web.acts import Acts
     from sync_service.web.errands import Errands
     from sync_service.web.rendering import Renderer
 
@@ -72,6 +73,8 @@ class Parts(Protocol):
     def secure(self) -> bool: ...
     @property
     def errands(self) -> Errands: ...
+    @property
+    def acts(self) -> Acts: ...
 
 
 def parts_of(request: Request) -> Parts:

@@ -111,6 +111,7 @@ SA-- POST /s/{school}/quarantine/undo
 -A-- GET  /s/{school}/subjects/{student_id}/erase
 -A-- POST /s/{school}/subjects/{student_id}/erase
 -A-- GET  /s/{school}/erasures
+-A-- GET  /s/{school}/erasures/{erasure_id}/act
 -A-- POST /s/{school}/erasures/scrub
 -A-- POST /s/{school}/erasures/{erasure_id}/lift
 SADV GET  /api/v1/status

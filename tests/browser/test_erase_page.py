@@ -1,9 +1,10 @@
-"""Erasing a pupil over the page: looked at first, confirmed by name, and the act handed out once."""
+"""Erasing a pupil over the page: looked at first, confirmed by name, and the act to be saved within an hour."""
 
 from __future__ import annotations
 
 import base64
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -13,7 +14,7 @@ from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
 from tests.browser.chromium import signed_in
 from tests.browser.looks import AXE, NARROW, RULES, USUAL, narrow
-from tests.browser.site import Site
+from tests.browser.site import PASSWORD, Site
 from tests.unit.engine.world import PUPIL
 
 
@@ -67,11 +68,15 @@ def test_what_is_open_is_named_instead_of_a_form(school_page: Site) -> None:
     assert len(school_page.world.rows("students")) == 1
 
 
-def test_the_act_is_handed_out_once_and_the_mark_can_be_lifted(school_page: Site) -> None:
-    """As a page and as a PDF inside of it; afterwards nobody is named anywhere."""
+ACT = "/s/school-900/erasures/1/act"
+
+
+def test_the_act_is_handed_out_and_the_mark_can_be_lifted(school_page: Site) -> None:
+    """As a page and as a PDF inside of it; nobody is named anywhere else."""
     pupil = leaver(school_page)
     admin = school_page.sign_in(Role.ADMIN)
-    page = school_page.post(admin, f"/s/school-900/subjects/{pupil}/erase", CONFIRMED).text
+    assert school_page.post(admin, f"/s/school-900/subjects/{pupil}/erase", CONFIRMED).headers["location"] == ACT
+    page = admin.get(ACT).text
     for part in ("Акт № 1", "МБОУ «Школа № 900»", "Ёлкина Анна Петровна", "11.05.2012", "№ 179", "Admin А. В."):
         assert part in page, part
     (data,) = re.findall(r'href="data:application/pdf;base64,([^"]+)"', page)
@@ -90,6 +95,32 @@ def test_the_act_is_handed_out_once_and_the_mark_can_be_lifted(school_page: Site
     school_page.world.sync()
     assert len(school_page.world.rows("students")) == 1
     assert "Ёлкина" not in str(school_page.world.rows("erasures"))
+
+
+def another_admin(site: Site) -> str:
+    roles = {site.world.school.school_id: Role.ADMIN}
+    site.service.accounts.add(login="admin2", name="Вторая А. А.", roles=roles, password=PASSWORD, must_change=False)
+    return "admin2"
+
+
+def test_a_dropped_line_does_not_lose_the_act(school_page: Site) -> None:
+    """For an hour it stands in the book of erasures, for whoever made it alone; then it is gone."""
+    pupil = leaver(school_page)
+    admin, other = (
+        school_page.sign_in(Role.ADMIN),
+        school_page.sign_in(Role.ADMIN, as_login=another_admin(school_page)),
+    )
+    school_page.post(admin, f"/s/school-900/subjects/{pupil}/erase", CONFIRMED)  # nobody sees the answer
+    assert f'href="{ACT}"' in admin.get("/s/school-900/erasures").text
+    assert "Ёлкина Анна Петровна" in admin.get(ACT).text
+    assert ACT not in other.get("/s/school-900/erasures").text
+    assert other.get(ACT).status_code == 404
+    school_page.world.clock.moment += timedelta(hours=1)
+    admin = school_page.sign_in(Role.ADMIN)
+    assert ACT not in admin.get("/s/school-900/erasures").text
+    gone = admin.get(ACT)
+    assert gone.status_code == 404
+    assert "Ёлкина" not in gone.text
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -15,7 +15,7 @@ from sync_service.domain.links import LocalId
 from sync_service.domain.people import Permission
 from sync_service.domain.rules.names import comparison_key
 from sync_service.engine import erasure_words as words
-from sync_service.engine.erase_subject import Erased, erase_subject, restore_subject, scrub
+from sync_service.engine.erase_subject import erase_subject, restore_subject, scrub
 from sync_service.engine.erasure_act import act_on
 from sync_service.engine.export_subject import export_subject
 from sync_service.engine.queries_erasure import ErasureView, erasure_view, erasures
@@ -48,8 +48,8 @@ def preview(visit: See, student_id: int) -> HTMLResponse:
 
 
 @router.post("/s/{school}/subjects/{student_id}/erase")
-def erase(post: Erase, student_id: int) -> HTMLResponse:
-    """Destroy, and show the act: it is nowhere else, so the file stands in the page itself."""
+def erase(post: Erase, student_id: int) -> Response:
+    """Destroy, and go on to the act: it is kept for an hour, should the line drop meanwhile."""
     visit, typed = post.visit, post.typed()
     view = erasure_view(visit.service.db, visit.school, student_id)
     problems = _problems(view, typed)
@@ -64,7 +64,9 @@ def erase(post: Erase, student_id: int) -> HTMLResponse:
         problem, status = refusal(error)
         fresh = erasure_view(visit.service.db, visit.school, student_id)
         return _preview(visit, fresh, typed, problem="" if fresh.obstacles else problem, status=status)
-    return _act(visit, made)
+    act = act_on(made, by=visit.session.person.name)
+    visit.parts.acts.keep(visit.school.school_id, act, actor=visit.actor)
+    return visit.go(f"/erasures/{act.number}/act")
 
 
 def _problems(view: ErasureView, typed: dict[str, str]) -> list[_Wrong]:
@@ -100,19 +102,25 @@ def _preview(
     )
 
 
-def _act(visit: Visit, made: Erased) -> HTMLResponse:
-    from sync_service.web.letters import pdf_of_act
-
-    act = act_on(made, by=visit.session.person.name)
-    content = base64.b64encode(pdf_of_act(act)).decode()
-    return visit.render("erased.html", act=act, pdf=f"data:application/pdf;base64,{content}")
-
-
 @router.get("/s/{school}/erasures")
 def book(visit: See) -> HTMLResponse:
     """Which erasures there were, without names."""
     rows = erasures(visit.service.db, visit.school)
-    return visit.render("erasures.html", rows=rows, reasons=words.REASONS, people=visit.names())
+    kept = visit.parts.acts.of(visit.school.school_id, visit.actor)
+    return visit.render("erasures.html", rows=rows, reasons=words.REASONS, people=visit.names(), kept=kept)
+
+
+@router.get("/s/{school}/erasures/{erasure_id}/act")
+def act(visit: See, erasure_id: int) -> HTMLResponse:
+    """The act of the last hour, for whoever made it; the file stands in the page itself."""
+    from sync_service.web.letters import pdf_of_act
+
+    kept = visit.parts.acts.of(visit.school.school_id, visit.actor).get(erasure_id)
+    if kept is None:
+        raise NoSuchCase(f"Акта {erasure_id} здесь больше нет: он хранится час и только у того, кто его составил.")
+    content = base64.b64encode(pdf_of_act(kept.act)).decode()
+    pdf = f"data:application/pdf;base64,{content}"
+    return visit.render("erased.html", act=kept.act, until=kept.until, pdf=pdf)
 
 
 @router.post("/s/{school}/erasures/scrub")
