@@ -49,11 +49,6 @@ def resolve(desk: Desk, conflict_id: int, choices: Sequence[Choice], *, stamp: s
     return done
 
 
-def choose_all(conflict: Conflict, side: Side) -> tuple[Choice, ...]:
-    """The same side for every group of the case."""
-    return tuple(Choice(group=group, side=side) for group in sorted(conflict.groups))
-
-
 def _open_case(desk: Desk, uow: UnitOfWork, conflict_id: int) -> tuple[Conflict, Link]:
     conflict = uow.conflicts.get(conflict_id)
     if conflict is None:

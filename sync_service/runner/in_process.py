@@ -55,11 +55,6 @@ class InProcessRunner:
             self._waiting[school] = RunRequest(school=school, streams=wanted, trigger=trigger)
             self._changed.notify()
 
-    def is_busy(self, school: str) -> bool:
-        """Whether a run of the school is under way or about to begin."""
-        with self._changed:
-            return school in self._running or school in self._waiting
-
     def end(self, seconds: float) -> bool:
         """Begin nothing more and wait for what runs; True when all of it ended within ``seconds``."""
         with self._changed:

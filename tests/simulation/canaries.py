@@ -24,9 +24,10 @@ from sync_service.domain.school_files import ParsedClassReport, ParsedPupilList,
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_holds, decide_matches, decide_releases
 from sync_service.engine.import_files import import_parsed
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.persistence.schema import metadata
 from sync_service.persistence.uploads import Uploads
+from tests.choosing import choose_all
 from tests.unit.engine.mapped_region import MappedRemote
 from tests.unit.engine.resyncs import carry_out, plan
 from tests.unit.engine.test_release_watch import arrive

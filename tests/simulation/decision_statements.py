@@ -20,8 +20,9 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.streams import Stream
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
+from tests.choosing import choose_all
 from tests.unit.engine.world import PUPIL, World, build, furnish
 
 DATES = ("2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19")

@@ -15,6 +15,7 @@ from sync_service.domain.matches import MatchState
 from sync_service.domain.releases import OPEN_STATES, ReleaseState, StepKind
 from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_quarantine, decide_releases, resolve, undo
+from tests.choosing import choose_all
 from tests.simulation.ledger import LOCAL
 from tests.simulation.state import History
 from tests.unit.engine.world import normalise
@@ -33,7 +34,7 @@ def decide(history: History, case: Conflict, side: Side | None = None) -> None:
     if case.kind in DELETE_KINDS:
         choices: tuple[Choice, ...] = (Choice(group="*", side=side),)
     else:
-        choices = resolve.choose_all(case, side)
+        choices = choose_all(case, side)
     try:
         resolve.resolve(desk, case.conflict_id, choices, stamp=case.stamp)
         history.say(f"person resolves {case.conflict_id} for {side.value}")

@@ -22,7 +22,6 @@ from sync_service.domain.rules.text import cyrillic_look_alikes, plain_apostroph
 PATRONYMIC_SUFFIXES = frozenset({"оглы", "оглу", "улы", "уулу", "угли", "кызы", "гызы", "кизи"})
 
 _NO_PATRONYMIC = frozenset({"", "-", "--", "---", ".", "нет", "б/о", "без отчества", "отсутствует", "прочерк"})
-_PATRONYMIC_ENDING = re.compile(r"(?:вич|вна|ична|инична|мич|ьич|кич|нич)$")
 _SURNAME_ENDING = re.compile(r"(?:ов|ев|ёв|ин|ын|ова|ева|ёва|ина|ына|ский|ская|цкий|цкая|ко|ук|юк|их|ых|ян)$")
 _COMMON_FIRST_NAMES = frozenset(
     """александр александра алексей алина алиса алла алёна альбина анастасия анатолий ангелина андрей анна
@@ -101,12 +100,6 @@ def looks_swapped(last_name: str | None, first_name: str | None) -> bool:
     if last not in _COMMON_FIRST_NAMES or first in _COMMON_FIRST_NAMES:
         return False
     return _SURNAME_ENDING.search(first) is not None
-
-
-def looks_like_patronymic(text: str | None) -> bool:
-    """Whether the word has the form of a patronymic («Иванович», «Кузьминична», «Вагиф оглы»)."""
-    key = comparison_key(text)
-    return _PATRONYMIC_ENDING.search(key) is not None or key.split(" ")[-1] in PATRONYMIC_SUFFIXES
 
 
 def _tidy_word(word: str) -> str:

@@ -10,7 +10,7 @@ from sync_service.persistence.transactions import Transaction
 
 _ALL = (
     "SELECT t.id, t.role, t.class_name, t.name, t.address FROM contacts AS t WHERE t.school_id = ? {conditions}"
-    " ORDER BY t.role, t.class_name, t.name, t.id {limit}"
+    " ORDER BY t.role, t.class_name IS NOT NULL, t.class_name, t.name, t.id {limit}"
 )
 _RENAME = "UPDATE contacts SET name = ? WHERE school_id = ? AND id = ?"
 _DROP = "DELETE FROM contacts WHERE school_id = ? AND id = ?"

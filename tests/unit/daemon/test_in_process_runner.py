@@ -83,7 +83,8 @@ def test_a_request_is_executed(work: Work, runner: InProcessRunner) -> None:
 def test_a_request_for_nothing_is_none(work: Work, runner: InProcessRunner) -> None:
     """A tick that finds nothing due starts no run."""
     runner.request("a", [], trigger="schedule")
-    assert not runner.is_busy("a")
+    assert runner.end(WAIT)
+    assert work.done == []
 
 
 def test_schools_run_side_by_side_and_a_school_one_run_at_a_time(work: Work, runner: InProcessRunner) -> None:

@@ -9,8 +9,9 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
+from tests.choosing import choose_all
 from tests.unit.engine.test_both_ways import seeded
 from tests.unit.engine.world import PUPIL, World, furnish
 

@@ -6,8 +6,9 @@ import pytest
 
 from sync_service.domain.conflicts import Choice, Side
 from sync_service.domain.streams import Stream
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
+from tests.choosing import choose_all
 from tests.simulation.replay import journal_problems
 from tests.unit.engine.test_conflicts import cases
 from tests.unit.engine.test_stale_decisions import one_mark

@@ -7,7 +7,8 @@ import pytest
 from sync_service.domain.conflicts import Side
 from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
+from tests.choosing import choose_all
 from tests.unit.engine.drift import MARKS, closed_by, seeded
 from tests.unit.engine.world import World
 

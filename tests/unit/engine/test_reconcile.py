@@ -14,7 +14,8 @@ from sync_service.domain.records import Values
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from sync_service.engine.ports import Found
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
+from tests.choosing import choose_all
 from tests.unit.engine.drift import MARKS, closed_by, forget, pulled, seeded
 from tests.unit.engine.world import PUPIL, World
 

@@ -19,6 +19,7 @@ from sync_service.domain.streams import Stream
 from sync_service.engine import resolve, undo
 from sync_service.engine.resync import make_plan
 from sync_service.engine.resync_apply import apply_plan
+from tests.choosing import choose_all
 from tests.unit.engine.resyncs import (
     FINGERPRINTS,
     acts,
@@ -275,7 +276,7 @@ def test_a_decision_in_between_makes_a_record_drift(world: World) -> None:
     with world.db.read(world.school.school_id) as uow:
         conflict = uow.conflicts.get(case["id"])
     assert conflict is not None
-    resolve.resolve(world.desk(), case["id"], resolve.choose_all(conflict, Side.GIS))
+    resolve.resolve(world.desk(), case["id"], choose_all(conflict, Side.GIS))
     assert carry_out(world, made).results() == {"drifted": 1}
     assert card(world)["phone"] == "+79120000001"
 

@@ -16,8 +16,9 @@ from sync_service.domain.streams import Stream
 from sync_service.engine import decide_matches, decide_quarantine, decide_releases
 from sync_service.engine.cycle import Direction
 from sync_service.engine.ports import Found, PersonAnswer, PersonQuery
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
+from tests.choosing import choose_all
 from tests.unit.engine.test_conflicts import cases, clash
 from tests.unit.engine.test_release_watch import CARD, arrive, enrolled, ready, states
 from tests.unit.engine.world import PUPIL, Timetable, World, furnish

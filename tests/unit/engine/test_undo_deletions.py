@@ -10,8 +10,9 @@ from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState,
 from sync_service.domain.errors import DecisionError, OutcomeUnknown
 from sync_service.domain.links import RemoteId
 from sync_service.domain.streams import Stream
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
+from tests.choosing import choose_all
 from tests.unit.engine.test_conflicts import cases
 from tests.unit.engine.test_stale_decisions import a_mark, one_mark
 from tests.unit.engine.world import World

@@ -12,7 +12,8 @@ from sync_service.domain.people import Role
 from sync_service.engine import decide_holds
 from sync_service.engine.queries_done import SHOWN, done_on
 from sync_service.engine.queries_today import inbox
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
+from tests.choosing import choose_all
 from tests.unit.engine.world import World
 from tests.unit.guard.crowd import crowd, rows_of
 from tests.unit.queries import scenes

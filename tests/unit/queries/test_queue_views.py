@@ -18,7 +18,8 @@ from sync_service.engine.queries_matches import match_rows, match_view
 from sync_service.engine.queries_quarantine import quarantine_rows, quarantine_view
 from sync_service.engine.queries_releases import release_rows, release_view
 from sync_service.engine.queries_seen import record_seen
-from sync_service.engine.resolve import choose_all, resolve
+from sync_service.engine.resolve import resolve
+from tests.choosing import choose_all
 from tests.unit.engine.world import PUPIL, World, furnish
 from tests.unit.queries import scenes
 

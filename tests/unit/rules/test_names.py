@@ -123,15 +123,6 @@ def test_swapped_names_are_only_hinted_at(last: str, first: str, swapped: bool) 
     assert names.looks_swapped(last, first) is swapped
 
 
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [("Иванович", True), ("Кузьминична", True), ("Али оглы", True), ("Иванов", False), (None, False)],
-)
-def test_patronymics_are_recognised_by_form(word: str | None, expected: bool) -> None:
-    """Endings and suffixes of patronymics are known."""
-    assert names.looks_like_patronymic(word) is expected
-
-
 @given(st.text(alphabet="АбВгдЁёЖзиКлоНYxAo-'’– \u00a0", max_size=24))
 def test_tidying_is_idempotent_and_keeps_the_key(text: str) -> None:
     """Tidying twice changes nothing more, and never changes what a name is compared by."""
