@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
 from sync_service.domain.links import LocalId
+from sync_service.domain.outbox import EntryState
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseState, ReleaseStep, StepKind
 from sync_service.domain.streams import Stream
@@ -103,7 +104,7 @@ def _carry_out(cycle: Cycle, uow: UnitOfWork, found: Findings) -> None:
     """Write the new states, and what people are to be told of them."""
     _save(cycle, uow, found)
     if found.enrol:
-        uow.outbox.enqueue(Stream.STUDENTS, found.enrol)
+        uow.outbox.enqueue(Stream.STUDENTS, _unsent(uow, found.enrol))
         uow.outbox.wake(Stream.STUDENTS, [f"releases:{student_id}" for student_id in found.enrol])
     if found.questions:
         uow.matches.save(found.questions)
@@ -117,6 +118,18 @@ def _carry_out(cycle: Cycle, uow: UnitOfWork, found: Findings) -> None:
         )
     if found.notes:
         uow.notifications.add(found.notes)
+
+
+def _unsent(uow: UnitOfWork, enrol: Mapping[LocalId, tuple[str, ...]]) -> dict[LocalId, tuple[str, ...]]:
+    """Cards that are not on their way. One the region has refused is sent again when its reason is gone from the
+    quarantine: the card was changed since."""
+    known = uow.outbox.by_local(Stream.STUDENTS, enrol)
+    refused = {i for i, entry in known.items() if entry.state is EntryState.REJECTED}
+    if refused:
+        for aside in (False, True):
+            items = uow.quarantine.items(stream=Stream.STUDENTS, direction="push", discarded=aside)
+            refused -= {item.local_id for item in items}
+    return {i: groups for i, groups in enrol.items() if i not in known or i in refused}
 
 
 def _save(cycle: Cycle, uow: UnitOfWork, found: Findings) -> None:

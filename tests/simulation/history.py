@@ -17,6 +17,7 @@ from sync_service.domain.guards import Limit, Limits
 from sync_service.domain.streams import BOTH_WAYS, Stream
 from tests.simulation import hold_steps as holds
 from tests.simulation import machine_steps as machine
+from tests.simulation import office_steps as office
 from tests.simulation import people_steps as people
 from tests.simulation import region_steps as region
 from tests.simulation import resync_steps as resync
@@ -70,6 +71,10 @@ EDITS: tuple[tuple[int, Step], ...] = (
     (2, school.edits_many),
     (2, region.deletes_many),
     (2, region.edits_many),
+    (2, office.enters_arrival),
+    (1, office.enters_departure),
+    (2, office.imports_list),
+    (2, office.imports_report),
 )
 DECISIONS: tuple[tuple[int, Step], ...] = (
     (5, people.resolves),

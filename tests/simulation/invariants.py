@@ -115,6 +115,9 @@ def _disagreements(
     entries = uow.outbox.by_local(stream, list(rows))
     conflicts = uow.conflicts.open_for([link.link_id for link in links.values()])
     releases = uow.releases.by_student(list(rows)) if stream is Stream.STUDENTS else {}
+    arrivals = set(rows)
+    if stream is Stream.STUDENTS:  # cards that a class report has begun wait for somebody who completes them
+        arrivals = {arrival.student_id for arrival in uow.releases.candidates()}
     parked = {p.record.remote_id: p for p in uow.inbox.parked(stream)}
     asked = uow.matches.open_locals(stream)
     # Rows that cannot leave as they are, and that a person has set aside until they change.
@@ -127,7 +130,7 @@ def _disagreements(
         link, entry = links.get(local_id), entries.get(local_id)
         if link is None:
             explained = local_id in releases or local_id in asked or local_id in separated or local_id in aside
-            if entry is None and not explained:
+            if entry is None and not explained and local_id in arrivals:
                 problems.append(f"{stream.value} {local_id}: neither linked nor waiting")
             continue
         there = remote.get(link.remote_id)

@@ -81,9 +81,12 @@ class History:
 
     def insert(self, stream: Stream, **values: Any) -> int:
         row = self.world.insert(stream.value, **values)
+        self.inserted(stream, row, values)
+        return row
+
+    def inserted(self, stream: Stream, row: int, values: dict[str, Any]) -> None:
         self.ledger.create(LOCAL, stream, row, values)
         self.say(f"school adds {stream.value} {row}")
-        return row
 
     def update(self, stream: Stream, row: dict[str, Any], **values: Any) -> None:
         self.world.update(stream.value, row["id"], **values)

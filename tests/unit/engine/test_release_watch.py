@@ -125,6 +125,20 @@ def test_case_e_has_not_studied_before(world: World, grade: str, movement: dict[
     assert states(world) == [("E", "enrolled")]
 
 
+def test_a_refused_enrolment_is_not_sent_again_before_the_card_changes(world: World) -> None:
+    """The region refuses a card without a birth date: asked once, told once, sent again when somebody enters it."""
+    ready(world)
+    card = arrive(world, pupil=PUPIL | {"birth_date": None}, origin_kind="none")
+    assert world.sync().status is RunStatus.COMPLETED_WITH_ERRORS
+    sent = world.remote.calls["write"]
+    assert [world.sync().status for _ in range(2)] == [RunStatus.SUCCEEDED] * 2
+    assert world.remote.calls["write"] == sent
+    assert [(item["code"], item["tries"]) for item in world.rows("quarantine")] == [("required", 1)]
+    world.update("students", card, birth_date=PUPIL["birth_date"])
+    assert world.sync().releases.enrolled == 1
+    assert world.rows("quarantine") == []
+
+
 def test_siblings_share_one_card_of_their_parent(world: World) -> None:
     """The second child is attached to the card of the first; the region gets one card."""
     ready(world)
