@@ -233,7 +233,9 @@ class RecordMapping:
         return self._reject(item, remote_id, "required", field, f"поле {row.remote}: значение обязательно")
 
     def _reject(self, item: Any, remote_id: str | None, code: str, what: str, reason: str) -> Reject:
-        change = item.get(CHANGE_VERSION) if isinstance(item, dict) else None
+        change, client_ref = (
+            (item.get(CHANGE_VERSION), item.get(CLIENT_REF)) if isinstance(item, dict) else (None, None)
+        )
         return Reject(
             stream=self.stream,
             remote_id=RemoteId(remote_id) if remote_id else None,
@@ -242,6 +244,7 @@ class RecordMapping:
             reason=reason,
             payload=msgspec.json.encode(item).decode(),
             change_version=change if _is_version(change) else None,
+            client_ref=client_ref if type(client_ref) is str else None,
         )
 
 

@@ -187,6 +187,7 @@ class Reject:
     reason: str
     payload: str
     change_version: int | None = None  # where the region gave a sound one
+    client_ref: str | None = None  # the same: it tells whose create the record came from, read or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

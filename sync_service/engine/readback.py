@@ -1,27 +1,41 @@
 """Read back what nobody saw the answer of, before anything of it is sent anew (invariant 5).
 
 A create is found by its client reference, else by its natural key; an update or deletion by its id. What is
-found to be done is acknowledged; what is found undone becomes due again under a new attempt.
+found to be done is acknowledged; what is found undone becomes due again under a new attempt. A record that is there
+and cannot be read is there all the same: its create was carried out, its deletion was not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sync_service.domain.actions import localise
+from sync_service.domain.errors import ContractError
 from sync_service.domain.links import LocalId, RemoteId
 from sync_service.domain.outbox import Attempt, AttemptItem
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Scalar
-from sync_service.domain.streams import SPECS, RemoteRecord, Stream
+from sync_service.domain.streams import SPECS, Reject, RemoteRecord, Stream
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import parent_remote_ids
 from sync_service.engine.loading import parents_of
-from sync_service.engine.ports import WriteResult, WriteStatus
+from sync_service.engine.ports import Found, WriteResult, WriteStatus
 from sync_service.engine.settle import settle
 
 # Streams whose natural key names at most one regional record.
 KEYED = (Stream.GUARDIANSHIPS, Stream.MOVEMENTS, Stream.FINAL_MARKS, Stream.ATTENDANCE)
+AS_CREATED = 1  # the version of a record nobody has changed; who has, is not overwritten unread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What the region holds of an attempt, by id (updates and deletions) and by client reference (creates)."""
+
+    by_id: Mapping[RemoteId, RemoteRecord] = field(default_factory=dict)
+    by_ref: Mapping[str, RemoteRecord] = field(default_factory=dict)
+    unread_ids: Collection[RemoteId | None] = ()
+    unread_refs: Mapping[str, RemoteId] = field(default_factory=dict)
 
 
 def read_back(cycle: Cycle, stream: Stream, *, only: Collection[LocalId] | None = None) -> None:
@@ -34,32 +48,45 @@ def read_back(cycle: Cycle, stream: Stream, *, only: Collection[LocalId] | None 
     if only is not None:
         attempts = [attempt for attempt in attempts if all(item.local_id in only for item in attempt.items)]
     for attempt in attempts:
-        by_id = _by_id(cycle, attempt)
-        by_ref = _by_client_ref(cycle, attempt)
+        answers = _ask(cycle, attempt)
         with cycle.read() as uow:
-            parents = parents_of(uow, SPECS[stream], [*by_id.values(), *by_ref.values()])
-        results = [_judge(cycle.policies[stream], item, by_id, by_ref, parents) for item in attempt.items]
+            parents = parents_of(uow, SPECS[stream], [*answers.by_id.values(), *answers.by_ref.values()])
+        results = [_judge(cycle.policies[stream], item, answers, parents) for item in attempt.items]
         cycle.probe("push.read_back")
         settle(cycle, attempt, results, direct=False, news=only is None)
 
 
-def _by_id(cycle: Cycle, attempt: Attempt) -> dict[RemoteId, RemoteRecord]:
+def _ask(cycle: Cycle, attempt: Attempt) -> _Answers:
     ids = [item.remote_id for item in attempt.items if item.remote_id is not None]
-    return {r.remote_id: r for r in cycle.remote.get(attempt.stream, ids).records} if ids else {}
-
-
-def _by_client_ref(cycle: Cycle, attempt: Attempt) -> dict[str, RemoteRecord]:
+    known = cycle.remote.get(attempt.stream, ids) if ids else Found(records=())
     creates = [item for item in attempt.items if item.op == "create"]
-    if not creates:
-        return {}
-    answer = cycle.remote.find(attempt.stream, client_refs=[item.client_ref for item in creates])
+    made = _by_client_ref(cycle, attempt.stream, creates) if creates else Found(records=())
     # A live record before a tombstone: one reference may have been created again by hand.
-    newest = sorted(answer.records, key=lambda r: not r.deleted)
-    found = {r.client_ref: r for r in newest if r.client_ref}
-    lost = [item for item in creates if item.client_ref not in found]
+    newest = sorted(made.records, key=lambda r: not r.deleted)
+    by_ref = {r.client_ref: r for r in newest if r.client_ref}
+    unread_refs = _unread_refs(attempt.stream, made.rejects)
+    lost = [item for item in creates if item.client_ref not in by_ref and item.client_ref not in unread_refs]
     if lost and attempt.stream in KEYED:
-        found.update(_by_natural_key(cycle, attempt.stream, lost))
-    return found
+        by_ref.update(_by_natural_key(cycle, attempt.stream, lost))
+    return _Answers(
+        by_id={r.remote_id: r for r in known.records},
+        by_ref=by_ref,
+        unread_ids=frozenset(reject.remote_id for reject in known.rejects),
+        unread_refs=unread_refs,
+    )
+
+
+def _by_client_ref(cycle: Cycle, stream: Stream, creates: Sequence[AttemptItem]) -> Found:
+    return cycle.remote.find(stream, client_refs=[item.client_ref for item in creates])
+
+
+def _unread_refs(stream: Stream, rejects: Sequence[Reject]) -> dict[str, RemoteId]:
+    if any(reject.client_ref is None or reject.remote_id is None for reject in rejects):
+        raise ContractError(
+            f"{stream.value}: the region names a record without an id or a client reference; whether it is the one "
+            "we sent nobody can tell, nothing is sent again"
+        )
+    return {r.client_ref: r.remote_id for r in rejects if r.client_ref is not None and r.remote_id is not None}
 
 
 def _by_natural_key(cycle: Cycle, stream: Stream, items: Sequence[AttemptItem]) -> dict[str, RemoteRecord]:
@@ -87,11 +114,15 @@ def _by_natural_key(cycle: Cycle, stream: Stream, items: Sequence[AttemptItem]) 
 def _judge(
     policy: StreamPolicy,
     item: AttemptItem,
-    by_id: Mapping[RemoteId, RemoteRecord],
-    by_ref: Mapping[str, RemoteRecord],
+    answers: _Answers,
     parents: Mapping[Stream, Mapping[RemoteId, LocalId]],
 ) -> WriteResult:
-    record = by_ref.get(item.client_ref) if item.op == "create" else by_id.get(item.remote_id or RemoteId(""))
+    if item.op == "create":
+        record = answers.by_ref.get(item.client_ref)
+    else:
+        record = answers.by_id.get(item.remote_id or RemoteId(""))
+    if record is None and (unread := _unread(item, answers)) is not None:
+        return unread
     if item.op == "create":
         done = record is not None
     elif item.op == "delete":
@@ -111,6 +142,16 @@ def _judge(
     # Not done: what is known of the record is planned like any news, then the entry is due again.
     status = WriteStatus.NOT_DONE if record is None else WriteStatus.STALE
     return WriteResult(client_ref=item.client_ref, status=status, remote_id=item.remote_id)
+
+
+def _unread(item: AttemptItem, answers: _Answers) -> WriteResult | None:
+    """The result where the record is there and cannot be read. An update or deletion leaves once more under the
+    version it was made on, so that the region refuses it should it have arrived."""
+    if item.op == "create" and (made := answers.unread_refs.get(item.client_ref)) is not None:
+        return WriteResult(client_ref=item.client_ref, status=WriteStatus.DONE, remote_id=made, version=AS_CREATED)
+    if item.op != "create" and item.remote_id in answers.unread_ids:
+        return WriteResult(client_ref=item.client_ref, status=WriteStatus.NOT_DONE, remote_id=item.remote_id)
+    return None
 
 
 def _holds(

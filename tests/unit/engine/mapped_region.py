@@ -9,6 +9,7 @@ from connectors.memory import MemoryRemote
 from connectors.pagination import Listing, Source, read_windows
 from mappings import RecordMapping
 from sync_service.domain.links import RemoteId
+from sync_service.domain.records import Values
 from sync_service.domain.streams import Page, Reject, RemoteRecord, Stream, StreamVersions
 from sync_service.engine.ports import Found
 from tests.unit.engine.world import MAPPINGS
@@ -41,6 +42,11 @@ class MappedRemote(MemoryRemote):
 
     def get(self, stream: Stream, remote_ids: Sequence[RemoteId]) -> Found:
         found = super().get(stream, remote_ids)
+        records, rejects = _decoded(MAPPINGS[stream], [self._wire(record) for record in found.records])
+        return Found(records=tuple(records), rejects=tuple(rejects))
+
+    def find(self, stream: Stream, *, client_refs: Sequence[str] = (), keys: Sequence[Values] = ()) -> Found:
+        found = super().find(stream, client_refs=client_refs, keys=keys)
         records, rejects = _decoded(MAPPINGS[stream], [self._wire(record) for record in found.records])
         return Found(records=tuple(records), rejects=tuple(rejects))
 
