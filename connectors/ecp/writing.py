@@ -68,7 +68,7 @@ def _result(item: WriteItem, answer: ItemAnswer, mapping: RecordMapping, what: s
     code, path = _problem(answer.problem)
     status = _status(answer.status, code)
     unclear = answer.id is not None and not is_identifier(answer.id)
-    if unclear or status is None or (status is WriteStatus.DONE and remote_id is None):
+    if unclear or status is None or (status is WriteStatus.DONE and not _is_about(item, remote_id, record)):
         raise OutcomeUnknown(f"{what}: the outcome of a record is unclear; the records are read back first")
     return WriteResult(
         client_ref=item.client_ref,
@@ -80,6 +80,15 @@ def _result(item: WriteItem, answer: ItemAnswer, mapping: RecordMapping, what: s
         code=code,
         detail=path,
     )
+
+
+def _is_about(item: WriteItem, remote_id: str | None, record: RemoteRecord | None) -> bool:
+    """Whether a success tells of this very item: what it says of another record must not become the row's."""
+    if remote_id is None or (record is not None and record.remote_id != remote_id):
+        return False
+    if item.remote_id is not None:
+        return remote_id == item.remote_id
+    return record is None or record.client_ref in (None, item.client_ref)
 
 
 def _status(status: int, code: str) -> WriteStatus | None:

@@ -66,6 +66,10 @@ def create(ref: str, **values: Any) -> WriteItem:
     return WriteItem(client_ref=ref, op=Op.CREATE, values=values)
 
 
+def change(remote_id: str) -> WriteItem:
+    return WriteItem(client_ref="a", op=Op.UPDATE, remote_id=RemoteId(remote_id), version=1, values={"value": "5"})
+
+
 class TestReading:
     def test_versions_are_in_utc_and_unknown_streams_do_no_harm(self, region: respx.MockRouter) -> None:
         answer = {**VERSIONS, "streams": {**VERSIONS["streams"], "portfolio": {"newest": 1, "oldest": 0}}}  # type: ignore[dict-item]
@@ -249,6 +253,25 @@ class TestWriting:
         region.post(f"{ORG}/marks/batch").respond(json=answer)
         with pytest.raises(OutcomeUnknown):
             connector().write(Stream.MARKS, [create("a", value="5")], key="k")
+
+    @pytest.mark.parametrize(
+        ("item", "answer"),
+        [
+            (change("m-1"), {"status": 200, "id": "m-2", "item": {**MARK, "id": "m-2"}}),
+            (change("m-1"), {"status": 200, "id": "m-1", "item": {**MARK, "id": "m-2"}}),
+            (change("m-1"), {"status": 200, "item": {**MARK, "id": "m-2"}}),
+            (change("m-1"), {"status": 200, "id": "m-2"}),
+            (create("a", value="5"), {"status": 201, "id": "m-1", "item": {**MARK, "clientRef": "b"}}),
+            (create("a", value="5"), {"status": 201, "id": "m-2", "item": MARK}),
+        ],
+    )
+    def test_a_success_that_tells_of_another_record_proves_nothing(
+        self, region: respx.MockRouter, item: WriteItem, answer: dict[str, Any]
+    ) -> None:
+        """Two results of a batch that changed places: else each row would get the other's values."""
+        region.post(f"{ORG}/marks/batch").respond(json={"results": [{"clientRef": "a", **answer}]})
+        with pytest.raises(OutcomeUnknown):
+            connector().write(Stream.MARKS, [item], key="k")
 
     def test_a_stored_record_we_cannot_read_is_done_all_the_same(self, region: respx.MockRouter) -> None:
         body = {"clientRef": "a", "status": 201, "id": "m-1", "version": 1, "item": {**MARK, "grade": "A"}}
