@@ -27,6 +27,11 @@ from sync_service.persistence.unit_of_work import SqlUnitOfWork
 
 _SCHOOL_EXISTS = "SELECT 1 FROM schools WHERE id = ?"
 
+# PostgreSQL: a run must not miss a card that an import or «Движение» is just adding, nor the other way round, or both
+# would add the pupil; rows that are not there yet cannot be locked. On SQLite writers take turns anyway.
+_TURN_OF_RUNS = "SELECT pg_advisory_xact_lock_shared(4918, ?)"
+_TURN_OF_PEOPLE = "SELECT pg_advisory_xact_lock(4918, ?)"
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -67,6 +72,8 @@ class SqlDatabase:
         with engines.connected(self.engine, writing=True) as connection:
             tx = Transaction(connection, self._dialect, school, now=self._now, writable=True, own=own)
             self._check_school(tx)
+            if self._dialect.name == "postgresql" and (fence is not None or not own):
+                tx.query(_TURN_OF_PEOPLE if fence is None else _TURN_OF_RUNS, school)
             unit = SqlUnitOfWork(tx, fence, self._new_ref)
             yield unit
         if unit.committed:
