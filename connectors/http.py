@@ -174,11 +174,16 @@ class HttpClient:
         if 200 <= answer.status < 300:
             return parsed(answer, request.what, writing=request.writing)
         retry_after = wait_asked(answer.headers, self._clock.now())
+        raise from_status(answer, request.what, writing=request.writing, retry_after=retry_after)
+
+    def _note_wait(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        retry_after = wait_asked(response.headers, self._clock.now())
         if retry_after is not None:
             self._endpoint.pace.told_to_wait(retry_after)
-        elif answer.status == 429:
+        elif response.status_code == 429:
             self._endpoint.pace.told_to_wait(LEAST_WAIT)
-        raise from_status(answer, request.what, writing=request.writing, retry_after=retry_after)
 
     def _note_health(self, request: _Request, answer: Answer) -> None:
         ill = answer.status >= 500 or answer.status == 408 or (answer.status < 300 and is_web_page(answer))
@@ -226,6 +231,7 @@ class HttpClient:
             with self._client.stream(
                 request.method, url, params=params, content=request.content, headers=headers
             ) as response:
+                self._note_wait(response)  # whatever becomes of the body
                 reader = BodyReader(
                     response.headers.get("content-encoding", ""),
                     request.what,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from inspect import getmembers, isclass
 from itertools import pairwise
@@ -255,6 +256,29 @@ class TestWaiting:
             with pytest.raises(RateLimited):
                 http.call("GET", "things", "things", session=session())
             assert route.call_count == 2
+
+    @pytest.mark.parametrize(
+        ("encoding", "body"),
+        [("gzip", gzip.compress(b"{}")[:-4]), ("br", b"packed"), ("", b"x" * 2000)],
+        ids=["cut", "br", "long"],
+    )
+    @pytest.mark.parametrize("writing", [False, True])
+    def test_a_wait_holds_whatever_becomes_of_the_body(self, encoding: str, body: bytes, writing: bool) -> None:
+        clock = Clock()
+        asked: list[float] = []
+
+        def respond(request: httpx.Request) -> httpx.Response:
+            asked.append(clock.seconds)
+            headers = {"Retry-After": "20", **({"Content-Encoding": encoding} if encoding else {})}
+            return httpx.Response(429, headers=headers, stream=httpx.ByteStream(body))
+
+        with respx.mock:
+            respx.route(url=URL).mock(side_effect=respond)
+            http = client(clock, most_sent_by_region=1000)
+            for _ in range(2):
+                with pytest.raises(SyncError):
+                    http.call("POST" if writing else "GET", "things", "things", session=session(), writing=writing)
+        assert min(later - earlier for earlier, later in pairwise(asked)) >= 20
 
     def test_maintenance_with_a_figure_is_respected_too(self) -> None:
         clock = Clock()
