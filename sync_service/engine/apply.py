@@ -81,6 +81,7 @@ def apply(uow: UnitOfWork, actions: Actions, *, actor: str, cause: str) -> None:
         note = ", ".join(f"near-miss {name}: {count}" for name, count in sorted(actions.near_misses.items()))
         uow.audit.append([AuditEntry(act=_act_of(audit), actor=actor, cause=cause, items=tuple(audit), note=note)])
     _wake(uow, stream, actions, list(link_ids))
+    uow.outbox.wake_permits(_windows_moved(stream, actions))
 
 
 def _save_conflicts(uow: UnitOfWork, actions: Actions, link_ids: dict[LocalId, LinkId]) -> None:
@@ -128,3 +129,15 @@ def _wake(uow: UnitOfWork, stream: Stream, actions: Actions, linked: list[LocalI
         keys.extend(f"periods:{local_id}" for local_id, _ in actions.updates)
     if keys:
         uow.outbox.wake(None, keys)
+
+
+def _windows_moved(stream: Stream, actions: Actions) -> tuple[Stream, ...]:
+    """The streams whose edit windows are computed from what has changed here: what was late may not be any more."""
+    touched = {name for _, values in actions.updates for name in values}
+    if stream is Stream.LESSONS and touched & {"date", "class_id"}:
+        return Stream.MARKS, Stream.ATTENDANCE
+    if stream is Stream.PERIODS and "ends_on" in touched:
+        return (Stream.FINAL_MARKS,)
+    if stream is Stream.MOVEMENTS and (actions.creates or actions.updates or actions.deletes or actions.dirty):
+        return (Stream.FINAL_MARKS,)  # the pupil's class, and whether its journal is open for late entry
+    return ()

@@ -162,6 +162,10 @@ class OutboxStore(Protocol):
         that was decided was wrong."""
         ...
 
+    def wake_permits(self, streams: Iterable[Stream]) -> int:
+        """Entries of these streams that wait for a permit, or for their day, become pending."""
+        ...
+
     def counts(self) -> dict[tuple[Stream, EntryState, WaitingFor | None], int]: ...
 
     def oldest(self) -> dict[Stream, datetime]:

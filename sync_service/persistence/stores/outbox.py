@@ -42,6 +42,10 @@ _WAKE_TIMED = (
     "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
     " WHERE school_id = ? AND (state = 'retry' OR (state = 'waiting' AND waiting = 'permit'))"
 )
+_WAKE_PERMITS = (
+    "UPDATE outbox SET state = 'pending', waiting = NULL, waits_for = NULL, not_before = NULL, code = NULL"
+    " WHERE school_id = ? AND state = 'waiting' AND waiting = 'permit' AND stream {texts}"
+)
 _SENT_BETWEEN = (
     "AND t.state = 'retry' AND t.id IN (SELECT i.entry_id FROM attempts AS a"
     " JOIN attempt_items AS i ON i.attempt_id = a.id"
@@ -196,6 +200,10 @@ class Outbox:
 
     def wake_timed(self) -> int:
         return self._tx.run(_WAKE_TIMED, self._tx.school)
+
+    def wake_permits(self, streams: Iterable[Stream]) -> int:
+        wanted = [stream.value for stream in streams]
+        return self._tx.run(_WAKE_PERMITS, self._tx.school, wanted) if wanted else 0
 
     def counts(self) -> dict[tuple[Stream, EntryState, WaitingFor | None], int]:
         return {
