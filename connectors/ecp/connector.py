@@ -199,7 +199,10 @@ class EcpConnector:
         for part in _parts(persons):
             body = {"persons": [self._person(query) for query in part]}
             raw = self._http.call("POST", "enrolment/available/search", what, session=self._session, body=body)
-            by_ref = {one.ref: one for one in _shaped(raw, resources.AvailableAnswer, what).results}
+            results = _shaped(raw, resources.AvailableAnswer, what).results
+            by_ref = {one.ref: one for one in results}
+            if len(by_ref) < len(results):
+                raise ContractError(f"{what}: one of the persons got two answers")
             for query in part:
                 found = by_ref.get(query.ref)
                 if found is None:
@@ -220,13 +223,14 @@ class EcpConnector:
 
     def _answer(self, found: resources.PersonAnswerBody, what: str) -> PersonAnswer:
         try:
-            return PersonAnswer(
-                ref=found.ref,
-                status=PersonStatus(found.status),
-                candidates=tuple(self._candidate(one) for one in found.candidates),
-            )
+            status = PersonStatus(found.status)
+            candidates = tuple(self._candidate(one) for one in found.candidates)
         except (ValueError, KeyError):
             raise ContractError(f"{what}: a status or an id of an answer is unknown to the contract") from None
+        # Whom nobody of the list bears out would pass for somebody whom the region does not know, and be made anew.
+        if status not in {one.status for one in candidates} and (candidates or status is not PersonStatus.UNKNOWN):
+            raise ContractError(f"{what}: the status of an answer contradicts its candidates")
+        return PersonAnswer(ref=found.ref, status=status, candidates=candidates)
 
     def _candidate(self, one: resources.CandidateAnswer) -> PersonCandidate:
         rows = self._mappings[Stream.STUDENTS].rows

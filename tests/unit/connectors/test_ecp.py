@@ -335,23 +335,25 @@ class TestTokens:
         assert store.tokens.refresh == "refresh-1"
 
 
+CANDIDATE = {
+    "personId": "g-1",
+    "lastName": "КИМ",
+    "firstName": "Ян",
+    "surName": "-",
+    "birthDate": "2012-01-02",
+    "snils": "000",
+    "status": "enrolled",
+    "organizationId": "org-2",
+}
+
+
 class TestFindAvailable:
     QUERY = PersonQuery(ref="p-1", last_name="Ким", first_name="Ян", birth_date="2012-01-02", snils="11223344595")
 
     def test_asks_in_the_body_and_reads_candidates(self, region: respx.MockRouter) -> None:
         """Names of the contract; a candidate's unreadable detail is left out, the candidate stays."""
-        candidate = {
-            "personId": "g-1",
-            "lastName": "КИМ",
-            "firstName": "Ян",
-            "surName": "-",
-            "birthDate": "2012-01-02",
-            "snils": "000",
-            "status": "enrolled",
-            "organizationId": "org-2",
-        }
         route = region.post(f"{BASE}/enrolment/available/search").respond(
-            json={"results": [{"ref": "p-1", "status": "enrolled_elsewhere", "candidates": [candidate]}]}
+            json={"results": [{"ref": "p-1", "status": "enrolled_elsewhere", "candidates": [CANDIDATE]}]}
         )
         (answer,) = connector().find_available([self.QUERY])
         assert msgspec.json.decode(route.calls.last.request.content) == {
@@ -377,10 +379,15 @@ class TestFindAvailable:
             [{"ref": "p-2", "status": "available", "candidates": []}],
             [{"ref": "p-1", "status": "maybe", "candidates": []}],
             [{"ref": "p-1", "status": "available", "candidates": [{"personId": "g-1"}]}],
+            [{"ref": "p-1", "status": "available", "candidates": []}],
+            [{"ref": "p-1", "status": "enrolled_here", "candidates": []}],
+            [{"ref": "p-1", "status": "unknown", "candidates": [CANDIDATE]}],
+            [{"ref": "p-1", "status": "available", "candidates": [{**CANDIDATE, "status": "enrolled_here"}]}],
+            [{"ref": "p-1", "status": "unknown", "candidates": []}] * 2,
         ],
     )
     def test_an_incomplete_answer_is_never_not_found(self, region: respx.MockRouter, results: list[Any]) -> None:
-        """Otherwise a failed look-up could create a pupil."""
+        """Nor one that contradicts itself: otherwise a failed look-up could create a pupil."""
         region.post(f"{BASE}/enrolment/available/search").respond(json={"results": results})
         with pytest.raises(ContractError):
             connector().find_available([self.QUERY])
