@@ -140,7 +140,9 @@ class Agenda:
         here; never in a blackout."""
         if self._comparison is None or self.in_blackout():
             return False
-        return self._comparison.latest(self._clock.now().astimezone(self._zone)) > self._compared_at
+        now = self._clock.now()
+        self._compared_at = min(self._compared_at, now)  # asked for by a clock that ran ahead and was set back
+        return self._comparison.latest(now.astimezone(self._zone)) > self._compared_at
 
     def comparison_asked(self) -> None:
         """Not due again before the next moment."""

@@ -341,6 +341,14 @@ def test_a_comparison_that_was_slept_through_is_made_up_for_once(clock: HandCloc
     assert late.comparison_due()
 
 
+def test_a_comparison_asked_for_by_a_clock_that_ran_ahead_puts_off_no_other(clock: HandClock) -> None:
+    """A machine that woke up in another year, and was set right: the next Sunday counts, also after a restart."""
+    made = comparing(clock, asked=clock.now() + timedelta(days=3650))
+    assert not made.comparison_due()
+    clock.pass_(2 * 86_400)
+    assert made.comparison_due()
+
+
 def test_a_comparison_waits_for_the_end_of_a_blackout(clock: HandClock) -> None:
     made = comparing(clock, NIGHT)
     clock.suspend(timedelta(days=1, hours=16).total_seconds())  # Sunday, four in the night
