@@ -171,12 +171,13 @@ def _compare(cycle: Cycle, streams: list[Stream]) -> None:
     for stream in streams if due.intersection(streams) else ():
         cycle.report.stage = Stage.COMPARING
         if stream in due and cycle.report.stream(stream).error is None:
+            begun = cycle.clock.now()
             done = _guarded(cycle, stream, reconcile_stream, cycle, stream)
             whole.update([stream] if done else ())
             parked.add(stream)
             with cycle.write() as uow:
                 if done:
-                    compared(uow, stream)
+                    compared(uow, stream, begun=begun)
                 else:
                     compare_later(uow, stream, cycle.clock.now())
                 uow.commit()

@@ -38,9 +38,9 @@ def mark_due(uow: UnitOfWork, streams: Iterable[Stream], now: datetime) -> None:
     _note(uow, _noted(uow) | dict.fromkeys(streams, now))
 
 
-def compared(uow: UnitOfWork, stream: Stream) -> None:
-    """The comparison came to its end."""
-    _note(uow, {known: moment for known, moment in _noted(uow).items() if known is not stream})
+def compared(uow: UnitOfWork, stream: Stream, *, begun: datetime) -> None:
+    """The comparison came to its end; whoever asked while it went on is owed another one."""
+    _note(uow, {known: at for known, at in _noted(uow).items() if known is not stream or at > begun})
 
 
 def compare_later(uow: UnitOfWork, stream: Stream, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sync_service.domain.links import RemoteId
 from sync_service.domain.records import Values
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
+from sync_service.engine.due import ask_for_comparison
 from sync_service.engine.ports import Found
 from sync_service.engine.resolve import resolve
 from tests.choosing import choose_all
@@ -35,6 +36,25 @@ class TestTheRegionsSide:
         assert report.status is RunStatus.SUCCEEDED
         assert pulled(report) == {"received": 12, "unchanged": 12}
         assert world.remote.calls["get"] == world.remote.calls["pages"] == 0
+
+    def test_who_asks_while_a_comparison_goes_on_gets_another_one(
+        self, world: World, marks: list[RemoteId], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The one under way has passed by whatever they have seen."""
+        listing = world.remote.listing
+
+        def asked_meanwhile(stream: Stream) -> Iterator[Mapping[RemoteId, int | None]]:
+            yield from listing(stream)
+            world.clock.sleep(1)
+            ask_for_comparison(world.db, world.school.school_id, [MARKS], world.clock.now())
+
+        with monkeypatch.context() as patched:
+            patched.setattr(world.remote, "listing", asked_meanwhile)
+            world.reconcile(MARKS)
+        for _ in range(2):
+            world.clock.sleep(1)
+            world.sync()
+        assert world.remote.calls["listing"] == 2
 
     def test_a_missed_change_is_fetched_and_applied(self, world: World, marks: list[RemoteId]) -> None:
         """The change never got a change version of its own; its version gives it away."""
