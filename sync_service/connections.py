@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sync_service.domain.errors import SyncError, TransientError
+from sync_service.domain.errors import AccessRefused, SyncError, TransientError
 from sync_service.region import CandidateToken, StoredTokens, connect, needs_login, note_rejection
 
 if TYPE_CHECKING:
@@ -57,10 +57,13 @@ class Connections:
     def login(self, school: School, refresh_token: str) -> None:
         """Prove a refresh token with one request and keep it.
 
-        A rejected token (LoginNeeded) changes nothing: what was stored before stays. When the region cannot be
+        A rejected token (LoginNeeded), or one of another organization (AccessRefused), changes nothing: what was
+        stored before stays, if it is good for anything. When the region cannot be
         asked (TransientError) the token is kept unproven, and the next run uses it.
         """
-        tokens = CandidateToken(self._db.connection(school.school_id), refresh_token)
+        store = self._db.connection(school.school_id)
+        before = None if needs_login(store) else store.load()
+        tokens = CandidateToken(store, refresh_token)
         remote = self._connect(school, tokens)
         self._endpoints.probe_at_once()
         try:
@@ -69,6 +72,8 @@ class Connections:
             remote.close()
             if isinstance(error, TransientError):
                 tokens.keep()
+            elif isinstance(error, AccessRefused) and before is not None and tokens.last_saved is not None:
+                store.replace(*before, former=tokens.last_saved)
             raise
         with self._lock:
             former = self._open.get(school.code)

@@ -15,7 +15,7 @@ from sync_service import connections
 from sync_service.bootstrap import Service
 from sync_service.clock import SystemClock
 from sync_service.config import Settings
-from sync_service.domain.errors import ConfigError, LoginNeeded, Unreachable
+from sync_service.domain.errors import AccessRefused, ConfigError, LoginNeeded, Unreachable
 from sync_service.domain.links import RemoteId
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.school_files import FileRejected, ParsedPupilList
@@ -187,8 +187,9 @@ def real(handle: Handle, tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-def issue(handle: Handle) -> str:
-    return str(handle.admin("POST", "/simulator/tokens/issue", {})["refreshToken"])
+def issue(handle: Handle, organization: int = 0) -> str:
+    whose = {"organizationId": handle.organizations[organization]["id"]}
+    return str(handle.admin("POST", "/simulator/tokens/issue", whose)["refreshToken"])
 
 
 def test_a_token_is_proven_and_kept(real: Service, handle: Handle) -> None:
@@ -211,6 +212,19 @@ def test_a_mistyped_token_leaves_the_former_one_in_place(real: Service, handle: 
     stored = real.db.connection(school.school_id).load()
     with pytest.raises(LoginNeeded):
         real.connections.login(school, "mistyped")
+    assert real.db.connection(school.school_id).load() == stored
+    assert real.sync(school, streams=[Stream.SUBJECTS]).status is RunStatus.SUCCEEDED
+
+
+def test_a_token_of_another_school_leaves_the_former_one_in_place(real: Service, handle: Handle) -> None:
+    """The region takes it, and refuses our school's data with it."""
+    school = real.school(None)
+    with pytest.raises(AccessRefused):
+        real.connections.login(school, issue(handle, 1))
+    real.connections.login(school, issue(handle))
+    stored = real.db.connection(school.school_id).load()
+    with pytest.raises(AccessRefused):
+        real.connections.login(school, issue(handle, 1))
     assert real.db.connection(school.school_id).load() == stored
     assert real.sync(school, streams=[Stream.SUBJECTS]).status is RunStatus.SUCCEEDED
 
