@@ -151,7 +151,7 @@ def _confirm_person(desk: Desk, uow: UnitOfWork, case: MatchCase, local_id: Loca
     release = uow.releases.by_student([local_id]).get(local_id)
     if release is None:
         raise DecisionError(f"Двойники {case.case_id}: случая зачисления больше нет. Обновите список.", stale=True)
-    row = uow.staging.rows(case.stream, [local_id]).get(local_id, {})
+    row = canonical(desk.normalise, case.stream, uow.staging.rows(case.stream, [local_id])).get(local_id, {})
     if case.key_digest and case.key_digest != pair_digest({}, row):
         uow.matches.save([replace(case, key_digest=pair_digest({}, row))])
         uow.commit()

@@ -6,16 +6,18 @@ changes nothing and is reported. A cycle that finds nothing new takes no lock an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sync_service.domain.audit import Act, AuditEntry, AuditItem
+from sync_service.domain.errors import RecordError
 from sync_service.domain.links import LocalId
 from sync_service.domain.outbox import EntryState
 from sync_service.domain.records import Values
 from sync_service.domain.releases import Release, ReleaseState, ReleaseStep, StepKind
 from sync_service.domain.streams import Stream
 from sync_service.engine.context import Cycle
+from sync_service.engine.loading import canonical
 from sync_service.engine.ports import PersonAnswer, PersonQuery
 from sync_service.engine.release_findings import PERSON_PREFIX, Findings, Watched, findings_of, see_linked
 from sync_service.engine.stores import Arrival, UnitOfWork
@@ -54,15 +56,29 @@ def _collect(cycle: Cycle, uow: UnitOfWork) -> Watched:
     in_question = uow.matches.open_locals(Stream.STUDENTS) - _asked_about_persons(uow)
     candidates = [
         a
-        for a in uow.releases.candidates()
+        for a in _readable(cycle, uow.releases.candidates())
         if a.student_id not in in_question and _watched(cycle.school.watch_from, a)
     ]
     cases = uow.releases.by_student([a.student_id for a in candidates])
     return Watched(
         arrivals=[a for a in candidates if not _closed_by_hand(cases.get(a.student_id))],
-        departures=uow.releases.departures(),
+        departures=_readable(cycle, uow.releases.departures()),
         cases=cases,
     )
+
+
+def _readable(cycle: Cycle, arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """The cards as they are compared, whatever program wrote them. One that cannot be read is nobody's question to
+    the region: capture has set it aside with its reason."""
+    found: list[Arrival] = []
+    for arrival in arrivals:
+        try:
+            card = cycle.normalise(Stream.STUDENTS, arrival.student)
+        except RecordError:
+            continue
+        movement = canonical(cycle.normalise, Stream.MOVEMENTS, {arrival.student_id: arrival.movement})
+        found.append(replace(arrival, student={**arrival.student, **card}, movement=movement[arrival.student_id]))
+    return found
 
 
 def _closed_by_hand(case: Release | None) -> bool:
