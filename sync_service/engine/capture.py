@@ -12,7 +12,7 @@ from sync_service.domain.links import LocalId
 from sync_service.domain.matching_cells import NoLesson, WhichLesson, place_cell
 from sync_service.domain.outbox import Entry, EntryState
 from sync_service.domain.records import Values
-from sync_service.domain.streams import BOTH_WAYS, Stream
+from sync_service.domain.streams import BOTH_WAYS, SPECS, Stream
 from sync_service.engine.apply import apply
 from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle, Normalise
@@ -88,9 +88,20 @@ def normalised(
     for local_id, values in rows.items():
         try:
             found[local_id] = normalise(stream, values)
+            _check_references(stream, local_id, values)
         except RecordError as error:
             found[local_id] = error
     return found
+
+
+def _check_references(stream: Stream, local_id: LocalId, values: Values) -> None:
+    """No row has the number 0: what stands there is no number, or one that some program writes for nothing."""
+    for name in SPECS[stream].references:
+        if values.get(name) == 0:
+            raise RecordError(
+                f"{stream.value} {local_id}: в поле {name} не номер записи. Исправьте его в базе школы.",
+                code="wrong_type",
+            )
 
 
 def place_cells(cycle: Cycle, streams: Iterable[Stream] = CELL_STREAMS) -> None:

@@ -18,6 +18,9 @@ from sync_service.persistence.schema.staging import DATES, FLAGS, NUMBERS
 from sync_service.persistence.transactions import Transaction
 
 _ROWS = "SELECT t.id, {columns} FROM {table} AS t WHERE t.school_id = ? {condition} ORDER BY t.id {lock}"
+NOBODY = 0
+"""What a reference that is no number refers to: no row has this id. SQLite keeps any text where a number belongs."""
+
 _UNLINKED = (
     "AND NOT EXISTS (SELECT 1 FROM links AS l WHERE l.school_id = t.school_id AND l.stream = ?"
     " AND l.local_id = t.id AND l.state = 'live')"
@@ -53,8 +56,24 @@ def shape_of(stream: Stream) -> Shape:
         columns=columns,
         defaults=tuple(defaults),
         selection=", ".join(f't."{name}"' for name in columns),
-        to_values=_reader(stream, canonical),
+        to_values=_referring(_reader(stream, canonical), columns),
     )
+
+
+def _referring(read: Callable[[Sequence[Any]], Values], columns: Sequence[str]) -> Callable[[Sequence[Any]], Values]:
+    """``read``, where every reference is a number or nothing."""
+    references = tuple(name for name in columns if name.endswith("_id") and name != "person_id")
+    if not references:
+        return read
+
+    def values_of(row: Sequence[Any]) -> Values:
+        values = read(row)
+        for name in references:
+            if type(values.get(name, NOBODY)) is not int and values[name] is not None:
+                values[name] = NOBODY
+        return values
+
+    return values_of
 
 
 def _reader(stream: Stream, canonical: tuple[str, ...]) -> Callable[[Sequence[Any]], Values]:
