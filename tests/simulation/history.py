@@ -31,7 +31,7 @@ from tests.unit.engine.world import FixedClock, World, furnish, world_on
 
 STEPS = 50
 CLEAN_CYCLES = 2
-ROUNDS = 4  # of people's decisions about holds, each of which may let the next ones be seen
+ROUNDS = 8  # of people's decisions about holds, each of which may let the next ones be seen
 # In a school of five pupils the limits of an installation are never met.
 NARROW = Limits(deletes=Limit(1, 2.0), creates=Limit(2, 10.0), updates=Limit(2, 20.0))
 DATES = ("2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19")
