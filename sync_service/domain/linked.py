@@ -200,14 +200,19 @@ def _reopen(
         actions.updates.append((link.local_id, merged.pull))
     if merged.push:
         actions.dirty.setdefault(link.local_id, set()).update(merged.push)
+    final = merged.base or base
     actions.link_changes.append(
         LinkChange(
             link_id=link.link_id,
             version=item.record.version,
             change_version=item.record.change_version,
-            base=merged.base or base,
+            base=final,
         )
     )
+    # The base that is taken back is told as a whole: what has none again cannot be told field by field.
+    before = replaced_values(row, merged.pull)
+    told = audit_item(actions.stream, Act.UNDO, link.local_id, link.remote_id, row, final, before=before)
+    actions.audit.append(replace(told, base_local=final.local))
     if not merged.clashes:
         close_conflict(actions, conflict)
         return Outcome.APPLIED

@@ -42,3 +42,26 @@ def test_after_an_undone_first_meeting(world: World) -> None:
     world.sync()
     assert [c.conflict_id for c in cases(world)] == [case.conflict_id]
     assert list(journal_problems(world)) == []
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_after_an_undo_that_met_a_newer_value(world: World, met: bool) -> None:
+    """The region changes the phone again before the undo has left: the case opens on what both sides hold, and the
+    base that was taken back is in the journal, also where there was none."""
+    furnish(world.remote)
+    pupil = world.remote.create(Stream.STUDENTS, {**PUPIL, "phone": "+79001112200" if met else "+79001112244"})
+    if met:
+        world.sync()
+        world.update("students", world.rows("students")[0]["id"], phone="+79001112233")
+        world.remote.edit(Stream.STUDENTS, pupil, phone="+79001112244")
+    else:
+        world.insert("students", **PUPIL, phone="+79001112233", incomplete=False)
+    world.sync()
+    (case,) = cases(world)
+    resolve(world.desk(), case.conflict_id, choose_all(case, Side.LOCAL), stamp=case.stamp)
+    world.sync()
+    undo(world.desk(), case.conflict_id)
+    world.remote.edit(Stream.STUDENTS, pupil, phone="+79001112255")
+    world.sync()
+    assert [(c.conflict_id, c.clashes[0].remote) for c in cases(world)] == [(case.conflict_id, "+79001112255")]
+    assert list(journal_problems(world)) == []
