@@ -15,7 +15,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sync_service.domain.errors import OutcomeUnknown, RateLimited, SyncError, TransientError, Unreachable
+from sync_service.domain.errors import (
+    ContractError,
+    OutcomeUnknown,
+    RateLimited,
+    SyncError,
+    TransientError,
+    Unreachable,
+)
 from sync_service.domain.links import LocalId
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, EntryState
 from sync_service.domain.pushing import Departure, PushPage, plan_push, to_remote_references
@@ -25,7 +32,7 @@ from sync_service.engine.brake import brake
 from sync_service.engine.context import Cycle
 from sync_service.engine.departing import load_push
 from sync_service.engine.guarding_push import deletions_may_leave, hold_back, seeding_done
-from sync_service.engine.ports import Op, WriteItem, WriteStatus
+from sync_service.engine.ports import Op, WriteItem, WriteResult, WriteStatus
 from sync_service.engine.readback import read_back
 from sync_service.engine.settle import settle
 from sync_service.engine.settlement import back_off
@@ -33,6 +40,16 @@ from sync_service.engine.stores import UnitOfWork
 
 # The connector itself minds when the region may be asked again; the entries are due whenever it may.
 NOTHING_DONE = (Unreachable, RateLimited)
+MOST_ALONE = 3  # records refused by themselves while nothing has passed: the fault is not with them
+REFUSED_WHOLE = "refused_whole"
+
+
+class _BatchRefused(Exception):
+    """The region has refused a batch as a whole, and nothing of it was done."""
+
+    def __init__(self, error: ContractError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +105,72 @@ def _send_all(cycle: Cycle, stream: Stream, selection: Selection | None, *, dele
     while True:
         cycle.check_stop()
         more, prepared = _prepare(cycle, stream, selection, deletions=deletions)
-        if prepared is not None:
+        if prepared is None:
+            if not more:
+                return
+            continue
+        try:
             _send(cycle, stream, prepared, selection)
-        elif not more:
-            return
+        except _BatchRefused as refusal:
+            if selection is not None or len(prepared.items) == 1:
+                raise refusal.error from None
+            _send_apart(cycle, stream, prepared, refusal.error, deletions=deletions)
+
+
+def _send_apart(cycle: Cycle, stream: Stream, whole: Prepared, error: ContractError, *, deletions: bool) -> None:
+    """The region has refused a batch as a whole, which names no record: send it in halves, down to single records. As
+    soon as a part passes, what is refused by itself is at fault and is set aside (invariant 6). When nothing passes,
+    the fault is not with the records; ``error`` is the stream's, and all of them stay due."""
+    parts, alone, passed = [_records(whole)], list[Prepared](), False
+    while parts:
+        part = parts.pop()
+        half = len(part) // 2
+        for ids in (part[:half], part[half:]):
+            cycle.check_stop()
+            _, prepared = _prepare(cycle, stream, None, deletions=deletions, only=ids)
+            if prepared is None:
+                continue
+            try:
+                _send(cycle, stream, prepared)
+            except _BatchRefused:
+                if len(prepared.items) > 1:
+                    parts.append(_records(prepared))
+                    continue
+                alone.append(prepared)
+                if not passed and len(alone) == MOST_ALONE:
+                    raise error from None
+            else:
+                passed = True
+    if not passed:
+        raise error
+    for prepared in alone:
+        (item,) = prepared.items
+        settle(
+            cycle,
+            prepared.attempt,
+            [WriteResult(client_ref=item.client_ref, status=WriteStatus.INVALID, code=REFUSED_WHOLE)],
+        )
+    refused = [(prepared.items[0].client_ref, f"{WriteStatus.INVALID.value}:{REFUSED_WHOLE}:") for prepared in alone]
+    brake(cycle, stream, "answers", refused, of=len(alone))
+
+
+def _records(prepared: Prepared) -> list[LocalId]:
+    return [item.local_id for item in prepared.attempt.items]
 
 
 def _prepare(
-    cycle: Cycle, stream: Stream, selection: Selection | None, *, deletions: bool
+    cycle: Cycle,
+    stream: Stream,
+    selection: Selection | None,
+    *,
+    deletions: bool,
+    only: Sequence[LocalId] | None = None,
 ) -> tuple[bool, Prepared | None]:
-    """(whether entries were claimed, what is to be sent of them)."""
+    """(whether entries were claimed, what is to be sent of them); of what is due ``only`` these rows."""
     with cycle.write() as uow:
         if selection is None:
             hold_back(cycle, uow, stream, deletions=deletions)
-        only = None if selection is None else selection.left
+        only = only if selection is None else selection.left
         limit = cycle.remote.batch_limit
         entries = uow.outbox.claim(stream, limit, cycle.clock.now(), only=only, deletions=deletions)
         if not entries:
@@ -192,6 +261,11 @@ def _send(cycle: Cycle, stream: Stream, prepared: Prepared, selection: Selection
         return
     except NOTHING_DONE:
         _mark(cycle, attempt, AttemptState.ANSWERED, EntryState.PENDING, spent=False)
+        raise
+    except ContractError as error:
+        _mark(cycle, attempt, AttemptState.ANSWERED, EntryState.PENDING)
+        if type(error) is ContractError:  # neither the stream nor the login is refused
+            raise _BatchRefused(error) from error
         raise
     except SyncError as error:
         state = EntryState.RETRY if isinstance(error, TransientError) else EntryState.PENDING
