@@ -68,6 +68,8 @@ def _result(item: WriteItem, answer: ItemAnswer, mapping: RecordMapping, what: s
     code, path = _problem(answer.problem)
     status = _status(answer.status, code)
     unclear = answer.id is not None and not is_identifier(answer.id)
+    # An update or deletion that was done after all is refused when it comes again; a create would be made twice.
+    unclear |= answer.status >= 500 and item.op is Op.CREATE
     if unclear or status is None or (status is WriteStatus.DONE and not _is_about(item, remote_id, record)):
         raise OutcomeUnknown(f"{what}: the outcome of a record is unclear; the records are read back first")
     return WriteResult(

@@ -135,12 +135,22 @@ class TestWriting:
         assert len(world.live(Stream.MARKS)) == 1
 
     def test_an_item_that_failed_alone_is_to_be_tried_later(self, world: EcpWorld) -> None:
+        (made,) = world.write(Stream.MARKS, mark(world))
+        again = WriteItem(
+            client_ref="c", op=Op.UPDATE, remote_id=made.remote_id, version=made.version, values={"value": "4"}
+        )
         world.faults(rule("item_error_500", "batch", indexes=[1]))
-        items = [mark(world), WriteItem(client_ref="b", op=Op.CREATE, values=world.mark("2026-11-19"))]
-        assert [result.status for result in world.write(Stream.MARKS, *items)] == [
+        other = WriteItem(client_ref="b", op=Op.CREATE, values=world.mark("2026-11-19"))
+        assert [result.status for result in world.write(Stream.MARKS, other, again, key="k-2")] == [
             WriteStatus.DONE,
             WriteStatus.FAILED,
         ]
+
+    def test_a_create_that_failed_alone_is_read_back_first(self, world: EcpWorld) -> None:
+        world.faults(rule("item_error_500", "batch", indexes=[1]))
+        items = [mark(world), WriteItem(client_ref="b", op=Op.CREATE, values=world.mark("2026-11-19"))]
+        with pytest.raises(OutcomeUnknown):
+            world.write(Stream.MARKS, *items)
 
     def test_a_normalising_region_tells_what_it_stored(self, world: EcpWorld) -> None:
         world.faults(rule("normalise", "batch"))
