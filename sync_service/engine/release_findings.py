@@ -18,6 +18,7 @@ from sync_service.domain.releases import Release, ReleaseCase, ReleaseState
 from sync_service.domain.streams import Stream
 from sync_service.engine import messages
 from sync_service.engine.ports import Notification, PersonAnswer, PersonStatus
+from sync_service.engine.second_cards import SecondCards, find_second_cards
 from sync_service.engine.stores import Arrival, UnitOfWork
 
 PERSON_PREFIX = "person:"  # a match case about a regional person who has no card in our school yet
@@ -54,9 +55,10 @@ class Findings:
     notes: list[Notification] = field(default_factory=list)
     questions: list[MatchCase] = field(default_factory=list)
     enrol: dict[LocalId, tuple[str, ...]] = field(default_factory=dict)
+    second: SecondCards = field(default_factory=SecondCards)
 
     def __bool__(self) -> bool:
-        return bool(self.saved or self.questions or self.enrol)
+        return bool(self.saved or self.questions or self.enrol or self.second)
 
     def move(self, release: Release) -> None:
         self.saved.append(release)
@@ -73,7 +75,7 @@ def findings_of(uow: UnitOfWork, watched: Watched, answers: Mapping[str, PersonA
     for arrival in watched.arrivals:
         answer = answers[f"in:{arrival.student_id}"]
         if answer.status is PersonStatus.ENROLLED_HERE:
-            continue  # the card comes with the pull; matching decides
+            continue  # the card comes with the pull, and matching decides; or another one is linked already
         case = watched.cases.get(arrival.student_id)
         origin = _origin(arrival, directory)
         class_id = arrival.movement.get("class_to_id")
@@ -98,6 +100,8 @@ def findings_of(uow: UnitOfWork, watched: Watched, answers: Mapping[str, PersonA
             found.questions.append(_question(arrival, verdict.ask_person))
         if release.state is ReleaseState.RELEASED:
             found.enrol[arrival.student_id] = ("card",)
+    arrivals = {arrival.student_id: arrival for arrival in watched.arrivals}
+    found.second = find_second_cards(uow, arrivals, {i: answers[f"in:{i}"] for i in arrivals})
     _see_leavers(found, watched, answers, now)
     see_linked(uow, found, now, looked_up={a.student_id for a in watched.arrivals})
     found.questions = _unasked(uow, found.questions)

@@ -122,6 +122,9 @@ def _carry_out(cycle: Cycle, uow: UnitOfWork, found: Findings) -> None:
     if found.enrol:
         uow.outbox.enqueue(Stream.STUDENTS, _unsent(uow, found.enrol))
         uow.outbox.wake(Stream.STUDENTS, [f"releases:{student_id}" for student_id in found.enrol])
+    if found.second:
+        uow.quarantine.put(cycle.marked(found.second.items()))
+        uow.quarantine.clear(Stream.STUDENTS, local_ids=found.second.over)
     if found.questions:
         uow.matches.save(found.questions)
     if found.saved:

@@ -13,7 +13,7 @@ from sync_service.domain.errors import TransientError
 from sync_service.domain.releases import StepKind
 from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
-from sync_service.engine import decide_matches, decide_releases
+from sync_service.engine import decide_matches, decide_quarantine, decide_releases
 from sync_service.engine.ports import Role
 from sync_service.engine.release_watch import close_enrolled, watch_releases
 from tests.unit.engine.world import PUPIL, Timetable, World, furnish
@@ -136,6 +136,27 @@ def test_a_refused_enrolment_is_not_sent_again_before_the_card_changes(world: Wo
     assert [(item["code"], item["tries"]) for item in world.rows("quarantine")] == [("required", 1)]
     world.update("students", card, birth_date=PUPIL["birth_date"])
     assert world.sync().releases.enrolled == 1
+    assert world.rows("quarantine") == []
+
+
+def test_a_second_card_of_an_enrolled_pupil_is_told_of(world: World) -> None:
+    """The record is linked to the first card, and the region says «enrolled here» of the second: somebody has to
+    look, once, until the card has changed or is gone."""
+    ready(world)
+    world.remote.create(Stream.STUDENTS, PUPIL)
+    world.sync()
+    (first,) = [row["id"] for row in world.rows("students")]
+    second = arrive(world, pupil=PUPIL | {"personal_file_no": "Е-13"}, origin_kind="none")
+    assert [world.sync().status for _ in range(2)] == [RunStatus.SUCCEEDED] * 2
+    (item,) = world.rows("quarantine")
+    assert (item["code"], item["local_id"], item["tries"]) == ("second_card", second, 1)
+    assert f"({first})" in item["reason"]
+    assert len(enrolled(world)) == 1
+    decide_quarantine.discard(world.desk(), [item["id"]])
+    world.sync()
+    assert len(world.rows("quarantine")) == 1
+    world.update("students", second, first_name="Мария", snils=None, birth_date="2013-01-02")
+    world.sync()
     assert world.rows("quarantine") == []
 
 
