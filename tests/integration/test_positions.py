@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from sync_service.domain.streams import Stream
@@ -47,6 +50,35 @@ def test_notes(database: SchoolDatabase) -> None:
         unit.cursors.put_note("version", "1")
         unit.cursors.put_note("version", "2")
         assert unit.cursors.get_note("version") == "2"
+
+
+def test_a_note_that_is_read_to_be_rewritten_loses_no_other_word(database: SchoolDatabase) -> None:
+    """Two that add to one note at once take turns."""
+    with database.database.write(database.school) as unit:
+        unit.cursors.put_note("list", "")
+        unit.commit()
+    read, added = threading.Event(), []
+
+    def add(word: str, *, first: bool) -> None:
+        if not first:
+            read.wait(10)
+        with database.database.write(database.school) as unit:
+            known = unit.cursors.get_note("list") or ""
+            if first:
+                read.set()
+                time.sleep(0.3)  # the other one is at the note by now
+            unit.cursors.put_note("list", known + word)
+            unit.commit()
+        added.append(word)
+
+    threads = [threading.Thread(target=add, args=(word,), kwargs={"first": word == "a"}) for word in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.database.read(database.school) as unit:
+        assert unit.cursors.get_note("list") == "ab"
+    assert added == ["a", "b"]
 
 
 def note(key: str, text: str = "текст") -> Notification:

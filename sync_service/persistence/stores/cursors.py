@@ -16,7 +16,7 @@ _TRIM = (
     "DELETE FROM cursor_history WHERE school_id = ? AND stream = ? AND id <= (SELECT t.id FROM cursor_history AS t"
     " WHERE t.school_id = ? AND t.stream = ? ORDER BY t.id DESC LIMIT 1 OFFSET ?)"
 )
-_GET_NOTE = "SELECT value FROM notes WHERE school_id = ? AND key = ?"
+_GET_NOTE = "SELECT t.value FROM notes AS t WHERE t.school_id = ? AND t.key = ? {lock}"
 _NOTES = "SELECT key, value FROM notes WHERE school_id = ? AND key >= ? AND key < ?"
 _STORE_NOTE = "ON CONFLICT (school_id, key) DO UPDATE SET value = excluded.value"
 
