@@ -6,7 +6,7 @@ verified once more; what is discarded is written down so that neither side bring
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sync_service.domain.audit import Act, AuditItem
@@ -14,10 +14,12 @@ from sync_service.domain.errors import DecisionError
 from sync_service.domain.guards import Operation, Way
 from sync_service.domain.holds import UNDECIDED, VALID_FOR, Hold, HoldItem, HoldState, ItemState, set_digest
 from sync_service.domain.inbox import Parked
+from sync_service.domain.links import RemoteId
 from sync_service.domain.outbox import EntryState
-from sync_service.domain.streams import Stream
+from sync_service.domain.streams import RemoteRecord, Stream
 from sync_service.engine.decisions import Desk, journal, not_found
 from sync_service.engine.discarding import discard_pull, discard_push, entries_of, take_back_discard
+from sync_service.engine.due import mark_due
 from sync_service.engine.guarding import WAITS, held_mark, parked_of, still_held
 from sync_service.engine.loading import DEFERRED
 from sync_service.engine.stores import UnitOfWork
@@ -97,17 +99,28 @@ def recheck(desk: Desk, hold_id: int) -> Hold:
         uow.holds.save([decided])
         uow.holds.mark([item.item_id for item in items], ItemState.DROPPED)
         if found is not None:
-            fresh = {record.remote_id: record for record in found.records}
-            uow.inbox.park(
-                [
-                    replace(parked, record=fresh.get(parked.record.remote_id, parked.record))
-                    for parked in parked_of(uow, case)
-                ]
-            )
+            _renew(desk, uow, case, {record.remote_id: record for record in found.records})
         _let_go(uow, case, items)
         _note(uow, desk, decided, f"read again {len(items)} of {case.digest}")
         uow.commit()
     return decided
+
+
+def _renew(desk: Desk, uow: UnitOfWork, case: Hold, fresh: Mapping[RemoteId, RemoteRecord]) -> None:
+    """What the region says of the held records now. Of one it does not show any more, or not readably, what was read
+    before is no news: a comparison finds out what has become of it."""
+    parked = parked_of(uow, case)
+    lost = [p.record.remote_id for p in parked if p.record.remote_id not in fresh and not p.record.deleted]
+    uow.inbox.park(
+        [
+            replace(one, record=fresh.get(one.record.remote_id, one.record))
+            for one in parked
+            if one.record.remote_id not in lost
+        ]
+    )
+    if lost:
+        uow.inbox.remove(case.stream, lost)
+        mark_due(uow, [case.stream], desk.now())
 
 
 def undo(desk: Desk, hold_id: int) -> Hold:

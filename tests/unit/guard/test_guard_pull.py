@@ -156,6 +156,23 @@ def test_rechecked_changes_that_the_region_took_back_are_gone(world: World) -> N
     assert [row["phone"] for row in world.rows("students")].count("+73431111111") == 5
 
 
+def test_rechecked_changes_of_records_that_are_gone_are_no_news(world: World) -> None:
+    """31 new parents are held, then deleted in the region and forgotten: none of them is entered here afterwards."""
+    crowd(world, 60, marks=False)
+    made = [
+        world.remote.create(Stream.GUARDIANS, {"last_name": "Орлова", "first_name": f"Анна{'абвгд'[number % 5]}"})
+        for number in range(31)
+    ]
+    assert world.sync().status is RunStatus.HELD
+    for parent in made:
+        world.remote.delete(Stream.GUARDIANS, parent)
+    world.remote.compact(Stream.GUARDIANS)
+    decide_holds.recheck(world.desk(), only_hold(world).hold_id)
+    for _ in range(2):
+        assert world.sync().status is RunStatus.SUCCEEDED
+    assert (holds(world), world.count("guardians"), world.rows("inbox")) == ([], 0, [])
+
+
 def test_new_pupils_and_orders_by_the_dozen_are_held(world: World) -> None:
     """31 pupils with an order each appear in the region: no card is made; released, they come with their orders."""
     scene = crowd(world, 60, marks=False)
