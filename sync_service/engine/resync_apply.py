@@ -41,7 +41,8 @@ from sync_service.engine.drafting import Draft, draft
 from sync_service.engine.inventory import match_inventory
 from sync_service.engine.leased_run import Job, leased
 from sync_service.engine.ports import WriteStatus
-from sync_service.engine.push import Selection, push_stream
+from sync_service.engine.prepare import Selection
+from sync_service.engine.push import push_stream
 from sync_service.engine.resync import chunked, cycle_of, read_pairs
 from sync_service.engine.stores import UnitOfWork
 
