@@ -228,7 +228,8 @@ class EcpConnector:
         except (ValueError, KeyError):
             raise ContractError(f"{what}: a status or an id of an answer is unknown to the contract") from None
         # Whom nobody of the list bears out would pass for somebody whom the region does not know, and be made anew.
-        if status not in {one.status for one in candidates} and (candidates or status is not PersonStatus.UNKNOWN):
+        borne_out = status in {one.status for one in candidates}
+        if not borne_out and (candidates or status in (PersonStatus.AVAILABLE, PersonStatus.ENROLLED_ELSEWHERE)):
             raise ContractError(f"{what}: the status of an answer contradicts its candidates")
         return PersonAnswer(ref=found.ref, status=status, candidates=candidates)
 

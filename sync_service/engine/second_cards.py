@@ -49,6 +49,8 @@ def find_second_cards(
     uow: UnitOfWork, arrivals: Mapping[LocalId, Arrival], answers: Mapping[LocalId, PersonAnswer]
 ) -> SecondCards:
     """``answers`` of the region by card. What has been told of is not told again before the card changes."""
+    if not arrivals:
+        return SecondCards()
     persons = {
         local_id: {one.person_id for one in answer.candidates if one.status is PersonStatus.ENROLLED_HERE}
         for local_id, answer in answers.items()

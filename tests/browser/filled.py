@@ -10,6 +10,7 @@ from sync_service.domain.reports import RunStatus
 from sync_service.domain.streams import Stream
 from tests.browser.held import held
 from tests.browser.site import SCHOOL, Site, furnished
+from tests.browser.test_erase_page import CONFIRMED, leaver
 from tests.browser.test_quarantine_page import unknown_mark
 from tests.browser.test_state_and_runs import begin, connected, end
 from tests.unit.engine.mapped_region import MappedRemote
@@ -26,6 +27,7 @@ def filled(made: Site) -> dict[str, str]:
     world.remote = remote
     connected(made)
     furnished(made)
+    erased(made)
     (neighbour,) = world.rows("organizations")
     for row in world.rows("movements"):
         if row["origin_kind"] == "school":  # with a school to write to
@@ -58,6 +60,13 @@ def filled(made: Site) -> dict[str, str]:
         "token_id": str(token.token_id),
         "student_id": str(conflict.local_id),
     }
+
+
+def erased(made: Site) -> None:
+    """The act of a pupil who has left, made on the page."""
+    path = f"/s/{SCHOOL}/subjects/{leaver(made)}/erase"
+    answer = made.post(made.sign_in(Role.ADMIN), path, CONFIRMED)
+    assert answer.status_code == 303, answer.text
 
 
 def _release(made: Site, state: str) -> str:

@@ -58,6 +58,7 @@ def test_cards_of_the_import_stand_apart(desk: Page, school_page: Site, tmp_path
     desk.goto(school_page.at("/import"))
     desk.get_by_label("Файл").set_input_files(path)
     desk.get_by_role("button", name="Показать, что изменится").click()
+    desk.locator("main .card").nth(2).wait_for()
     cards = [box for card in desk.locator("main .card").all() if (box := card.bounding_box())]
     assert len(cards) == 3
     for upper, lower in pairwise(cards):
