@@ -388,7 +388,7 @@ class TestFindAvailable:
             [{"ref": "p-1", "status": "maybe", "candidates": []}],
             [{"ref": "p-1", "status": "available", "candidates": [{"personId": "g-1"}]}],
             [{"ref": "p-1", "status": "available", "candidates": []}],
-            [{"ref": "p-1", "status": "enrolled_here", "candidates": []}],
+            [{"ref": "p-1", "status": "enrolled_elsewhere", "candidates": []}],
             [{"ref": "p-1", "status": "unknown", "candidates": [CANDIDATE]}],
             [{"ref": "p-1", "status": "available", "candidates": [{**CANDIDATE, "status": "enrolled_here"}]}],
             [{"ref": "p-1", "status": "unknown", "candidates": []}] * 2,
