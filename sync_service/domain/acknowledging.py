@@ -22,7 +22,7 @@ from sync_service.domain.actions import (
 from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import Conflict, ConflictKind, ConflictState, reopened
 from sync_service.domain.deletions import ask_about_deletion, deletion_clashes
-from sync_service.domain.linked import base_before, form_link, review_conflict
+from sync_service.domain.linked import base_before, base_taken_back, form_link, review_conflict
 from sync_service.domain.links import (
     EMPTY,
     ClosedBy,
@@ -261,8 +261,7 @@ def _deleted_there_again(
     )
     surviving = {name: row.get(name) for name in page.policy.by_field}
     actions.conflicts.append(reopened(undone, deletion_clashes(base, surviving, ConflictKind.DELETED_IN_REGION)))
-    moved = moved_part(link.base, base)
-    actions.audit.append(audit_item(page.stream, Act.ACK, link.local_id, link.remote_id, row, moved))
+    actions.audit.append(base_taken_back(page.stream, link, row, base))
 
 
 def acknowledged_base(

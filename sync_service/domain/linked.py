@@ -18,7 +18,7 @@ from sync_service.domain.actions import (
     replaced_values,
     touch,
 )
-from sync_service.domain.audit import Act
+from sync_service.domain.audit import Act, AuditItem
 from sync_service.domain.conflicts import (
     Conflict,
     ConflictKind,
@@ -43,6 +43,7 @@ from sync_service.domain.merging import merge
 from sync_service.domain.policies import StreamPolicy
 from sync_service.domain.records import Values
 from sync_service.domain.reports import Outcome
+from sync_service.domain.streams import Stream
 
 
 def form_link(
@@ -209,15 +210,20 @@ def _reopen(
             base=final,
         )
     )
-    # The base that is taken back is told as a whole: what has none again cannot be told field by field.
-    before = replaced_values(row, merged.pull)
-    told = audit_item(actions.stream, Act.UNDO, link.local_id, link.remote_id, row, final, before=before)
-    actions.audit.append(replace(told, base_local=final.local))
+    told = base_taken_back(actions.stream, link, row, final)
+    actions.audit.append(replace(told, before=replaced_values(row, merged.pull)))
     if not merged.clashes:
         close_conflict(actions, conflict)
         return Outcome.APPLIED
     actions.conflicts.append(reopened(conflict, merged.clashes))
     return Outcome.CONFLICTS
+
+
+def base_taken_back(stream: Stream, link: Link, row: Values, base: Snapshot) -> AuditItem:
+    """What the journal keeps of a base that an undo takes back: the whole of it, for a field that has none again
+    cannot be told field by field."""
+    told = audit_item(stream, Act.UNDO, link.local_id, link.remote_id, row, base)
+    return replace(told, base_local=base.local)
 
 
 def base_before(base: Snapshot, conflict: Conflict) -> Snapshot:

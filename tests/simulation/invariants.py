@@ -303,19 +303,24 @@ def _overwritten(history: History, thing: _Thing, row: dict[str, Any], cases: li
                 continue  # the other side had this value in sight and replaced it
             if any(r.step > edit.step for r in history.ledger.removals(side, thing.stream, thing.of(side))):
                 continue  # this side has deleted the record since; it lives on by a decision
-            winner = edits[other]
-            if (
-                winner is not None
-                and _same(history, policy, edit.value, winner.before)
-                and history.ledger.unheard_between(thing.stream, thing.remotes, winner.step, edit.step)
-            ):
-                continue  # back to what the winner began with, its answer lost: a known limit, docs/reliability.md
+            if _put_back_unheard(history, thing, policy, other, edit):
+                continue
             if history.ledger.returned(side, thing.stream, thing.of(side), name, edit):
                 continue  # an edit taken back: to the engine this side has not changed at all
             if history.ledger.kept_apart(thing.stream, thing.locals, name, edit.value):
                 continue  # a person saw it and said that it is no news: it gives way like anything that was agreed
             if not _decided(history, policy, side, edit, cases):
                 yield f"{thing}: {name} {edit.value!r} of {side} gave way to {final[name]!r}, and nobody decided so"
+
+
+def _put_back_unheard(history: History, thing: _Thing, policy: FieldPolicy, other: str, edit: Edit) -> bool:
+    """Whether ``edit`` went back to what an edit of the other side had begun with, the answer about which was lost
+    in between: a known limit, docs/reliability.md."""
+    return any(
+        _same(history, policy, edit.value, earlier.before)
+        and history.ledger.unheard_between(thing.stream, thing.remotes, earlier.step, edit.step)
+        for earlier in history.ledger.all(other, thing.stream, thing.of(other), policy.field)
+    )
 
 
 def _asked_about(stream: Stream, name: str) -> FieldPolicy | None:

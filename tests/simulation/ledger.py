@@ -95,6 +95,9 @@ class Ledger:
                     found[name] = edits[-1]
         return found
 
+    def all(self, side: str, stream: Stream, records: set[str], name: str) -> list[Edit]:
+        return [edit for record in records for edit in self.edits.get((side, stream, record), {}).get(name, ())]
+
     def saw(self, side: str, stream: Stream, records: set[str], name: str, edit: Edit) -> list[Any]:
         """The values of a field that this side replaced after ``edit``: those it had in sight."""
         every = (self.edits.get((side, stream, record), {}).get(name, ()) for record in records)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sync_service.domain.conflicts import Choice, Side
+from sync_service.domain.conflicts import Choice, ConflictKind, Side
 from sync_service.domain.streams import Stream
 from sync_service.engine.resolve import resolve
 from sync_service.engine.undo import undo
 from tests.choosing import choose_all
 from tests.simulation.replay import journal_problems
 from tests.unit.engine.test_conflicts import cases
-from tests.unit.engine.test_stale_decisions import one_mark
+from tests.unit.engine.test_stale_decisions import a_mark, live_links, one_mark
 from tests.unit.engine.world import PUPIL, World, furnish
 
 
@@ -64,4 +64,25 @@ def test_after_an_undo_that_met_a_newer_value(world: World, met: bool) -> None:
     world.remote.edit(Stream.STUDENTS, pupil, phone="+79001112255")
     world.sync()
     assert [(c.conflict_id, c.clashes[0].remote) for c in cases(world)] == [(case.conflict_id, "+79001112255")]
+    assert list(journal_problems(world)) == []
+
+
+def test_after_an_undone_deletion_of_a_record_that_never_agreed(world: World) -> None:
+    """Two marks of one cell met with different values, the region deleted its own: made anew by a decision, and taken
+    back. The mark has no base again."""
+    timetable, pupil, _ = one_mark(world)
+    theirs = world.remote.create(Stream.MARKS, a_mark(pupil, timetable.lessons[1], "3", 1))
+    student = world.rows("students")[0]["id"]
+    lesson = next(i for i, remote in live_links(world, Stream.LESSONS).items() if remote == timetable.lessons[1])
+    world.insert("marks", student_id=student, lesson_id=lesson, value="4", weight=1, position=1)
+    world.sync()
+    world.remote.delete(Stream.MARKS, theirs)
+    world.sync()
+    (case,) = cases(world)
+    assert case.kind is ConflictKind.DELETED_IN_REGION
+    resolve(world.desk(), case.conflict_id, [Choice(group="*", side=Side.LOCAL)], stamp=case.stamp)
+    world.sync()
+    undo(world.desk(), case.conflict_id)
+    world.sync()
+    assert [c.conflict_id for c in cases(world)] == [case.conflict_id]
     assert list(journal_problems(world)) == []
