@@ -13,13 +13,14 @@ from dataclasses import replace
 from sync_service.domain.acknowledging import Acknowledged, AckPage, plan_acks
 from sync_service.domain.actions import localise
 from sync_service.domain.conflicts import Conflict
+from sync_service.domain.errors import SyncError
 from sync_service.domain.links import Link, LocalId, RemoteId
 from sync_service.domain.matches import Candidate
 from sync_service.domain.matching import Ambiguous, Match, Matched
 from sync_service.domain.matching_students import contradictions
 from sync_service.domain.outbox import Attempt, AttemptItem, AttemptState, Entry
 from sync_service.domain.planning import plan_page
-from sync_service.domain.records import Scalar, Values
+from sync_service.domain.records import Values
 from sync_service.domain.releases import ReleaseState
 from sync_service.domain.reports import WaitingFor
 from sync_service.domain.streams import SPECS, RemoteRecord, Stream
@@ -28,11 +29,13 @@ from sync_service.engine.context import Cycle
 from sync_service.engine.departing import parent_remote_ids, undone_deletions
 from sync_service.engine.guarding_push import count_sent
 from sync_service.engine.loading import canonical, load_page, parents_of
+from sync_service.engine.move_marks import move_up
 from sync_service.engine.ports import WriteResult, WriteStatus
 from sync_service.engine.settlement import Settlement
 from sync_service.engine.stores import UnitOfWork
 
 UNKNOWN_REFERENCE = "unknown_reference"
+_ASKED = (WriteStatus.STALE, WriteStatus.DUPLICATE, WriteStatus.NOT_FOUND)  # the region knows more than we do
 _REFUSED = (WriteStatus.DUPLICATE, WriteStatus.INVALID, WriteStatus.NOT_RELEASED)
 
 
@@ -41,16 +44,17 @@ def settle(
 ) -> None:
     """Write down what became of each item of an attempt; ``direct`` as in :class:`Acknowledged`.
 
-    Without ``news`` the regional records that a refused item makes us read are left to the next run.
+    Without ``news`` the regional records that a refused item makes us read are left to the next run. Raises what the
+    look-up of refused items raises, after the others are written down.
     """
     stream = attempt.stream
-    asked = [
-        result.remote_id or item.remote_id
-        for item, result in zip(attempt.items, results, strict=True)
-        if result.status in (WriteStatus.STALE, WriteStatus.DUPLICATE, WriteStatus.NOT_FOUND)
-    ]
-    ids = [remote_id for remote_id in asked if remote_id is not None]
-    fresh = {r.remote_id: r for r in cycle.remote.get(stream, ids).records} if ids else {}
+    trouble: SyncError | None = None
+    try:
+        fresh = _look_up(cycle, attempt, results)
+    except SyncError as error:
+        # What is known is written down all the same; the refused ones come back to the same question.
+        fresh, trouble = {}, error
+        results = [replace(one, status=WriteStatus.NOT_DONE) if one.status in _ASKED else one for one in results]
     with cycle.write() as uow:
         created = [item.local_id for item in attempt.items if item.op == "create"]
         undone = undone_deletions(uow, stream, created)
@@ -65,7 +69,7 @@ def settle(
         _plan(cycle, uow, stream, [*(settlement.reread if news else ()), *settlement.ended], settlement.matches)
         _plan(cycle, uow, stream, settlement.strangers if news else [], None)
         if settlement.crowded and news:
-            _move_up(uow, settlement.crowded)
+            move_up(uow, settlement.crowded)
         if settlement.not_released:
             _not_released_again(cycle, uow, settlement.not_released)
         uow.attempts.close(attempt.attempt_id, AttemptState.ANSWERED, [r.status.value for r in results])
@@ -78,6 +82,18 @@ def settle(
     counts = entry.push
     counts.add("acked", settlement.acked)
     counts.add("rejected", settlement.rejected)
+    if trouble is not None:
+        raise trouble
+
+
+def _look_up(cycle: Cycle, attempt: Attempt, results: Sequence[WriteResult]) -> dict[RemoteId, RemoteRecord]:
+    asked = [
+        result.remote_id or item.remote_id
+        for item, result in zip(attempt.items, results, strict=True)
+        if result.status in _ASKED
+    ]
+    ids = [remote_id for remote_id in asked if remote_id is not None]
+    return {r.remote_id: r for r in cycle.remote.get(attempt.stream, ids).records} if ids else {}
 
 
 def _plan(
@@ -280,22 +296,6 @@ def _apply_acks(
     actions = plan_acks(page)
     apply(uow, actions, actor=cycle.actor, cause=cycle.report.run_id)
     return actions.near_misses
-
-
-def _move_up(uow: UnitOfWork, marks: Sequence[AttemptItem]) -> None:
-    """Give marks the next free place of their cell: the region counts another mark at theirs."""
-    ours = uow.staging.rows(Stream.MARKS, [mark.local_id for mark in marks])
-    cells = uow.staging.where(Stream.MARKS, "lesson_id", {row["lesson_id"] for row in ours.values()})
-    last: dict[tuple[Scalar, Scalar], int] = {}
-    for row in cells.values():
-        cell = row["student_id"], row["lesson_id"]
-        last[cell] = max(last.get(cell, 0), int(row["position"] or 1))
-    changes: list[tuple[LocalId, Values]] = []
-    for mark_id, row in ours.items():
-        cell = row["student_id"], row["lesson_id"]
-        last[cell] = last.get(cell, 0) + 1
-        changes.append((mark_id, {"position": last[cell]}))
-    uow.staging.update(Stream.MARKS, changes)
 
 
 def _not_released_again(cycle: Cycle, uow: UnitOfWork, students: Sequence[LocalId]) -> None:

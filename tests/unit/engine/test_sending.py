@@ -146,6 +146,33 @@ def another_mark(world: World, like: str, **values: Any) -> RemoteId:
     return world.remote.create(Stream.MARKS, {**cell, "value": "2", "weight": 1, "position": 1, **values})
 
 
+def test_an_answer_is_kept_although_another_record_cannot_be_read(world: World) -> None:
+    """Two edits leave, one of them is refused as stale, and the look-up of that one fails: the other is agreed. What
+    the region makes of it next is news, not a sign that nothing had arrived."""
+    seeded(world)
+    new_mark(world)
+    world.sync()
+    rows = {RemoteId(remote): local for local, remote in live_links(world, Stream.MARKS).items()}
+    stale, sent = sorted(rows)
+    for local in rows.values():
+        world.update("marks", local, comment="диктант")
+
+    def region_is_faster(point: str) -> None:
+        if point == "push.before_send":
+            world.remote.edit(Stream.MARKS, stale, value="2")
+
+    world.remote.fail_next(TransientError("503"), call="get")
+    report = world.sync(probe=region_is_faster)
+    assert report.streams[Stream.MARKS].error == "TransientError: 503"
+    assert {one["state"] for one in world.rows("attempts")} <= {"answered"}
+    world.remote.edit(Stream.MARKS, sent, comment=None)
+    for _ in range(2):
+        world.sync()
+    comments = {mark["id"]: mark["comment"] for mark in world.rows("marks")}
+    assert comments == {rows[sent]: None, rows[stale]: "диктант"}
+    assert world.remote.records(Stream.MARKS)[stale]["comment"] == "диктант"
+
+
 def test_a_thousand_lost_answers_double_nothing(world: World) -> None:
     """1,000 writes committed with the answer lost: 0 duplicates, 0 lost."""
     seeded(world)
