@@ -145,9 +145,8 @@ def _unsent(uow: UnitOfWork, enrol: Mapping[LocalId, tuple[str, ...]]) -> dict[L
     known = uow.outbox.by_local(Stream.STUDENTS, enrol)
     refused = {i for i, entry in known.items() if entry.state is EntryState.REJECTED}
     if refused:
-        for aside in (False, True):
-            items = uow.quarantine.items(stream=Stream.STUDENTS, direction="push", discarded=aside)
-            refused -= {item.local_id for item in items}
+        items = uow.quarantine.items(stream=Stream.STUDENTS, direction="push", discarded=None)
+        refused -= {item.local_id for item in items}
     return {i: groups for i, groups in enrol.items() if i not in known or i in refused}
 
 

@@ -58,8 +58,7 @@ def find_second_cards(
     }
     known = [
         item.local_id
-        for aside in (False, True)
-        for item in uow.quarantine.items(stream=Stream.STUDENTS, direction="push", discarded=aside)
+        for item in uow.quarantine.items(stream=Stream.STUDENTS, direction="push", discarded=None)
         if item.code == SECOND_CARD and item.local_id is not None
     ]
     if not persons and not known:

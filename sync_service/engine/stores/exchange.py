@@ -68,9 +68,9 @@ class QuarantineStore(Protocol):
         stream: Stream | None = None,
         direction: str | None = None,
         limit: int | None = None,
-        discarded: bool = False,
+        discarded: bool | None = False,
     ) -> list[QuarantineItem]:
-        """Those set aside now, or those a person has discarded."""
+        """Those set aside now, those a person has discarded, or (None) both."""
         ...
 
     def due(self, fingerprints: Mapping[Stream, str], limit: int) -> list[QuarantineItem]:

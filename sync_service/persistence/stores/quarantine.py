@@ -187,13 +187,16 @@ class Quarantine:
         stream: Stream | None = None,
         direction: str | None = None,
         limit: int | None = None,
-        discarded: bool = False,
+        discarded: bool | None = False,
     ) -> list[QuarantineItem]:
         rows = self._tx.search(
             _ITEMS,
             ("t.stream = ?", None if stream is None else stream.value),
             ("t.direction = ?", direction),
-            ("(CASE WHEN t.discarded_at IS NULL THEN 0 ELSE 1 END) = ?", int(discarded)),
+            (
+                "(CASE WHEN t.discarded_at IS NULL THEN 0 ELSE 1 END) = ?",
+                None if discarded is None else int(discarded),
+            ),
             limit=limit,
         )
         return [_item(row) for row in rows]
